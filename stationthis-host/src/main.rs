@@ -1,0 +1,2 @@
+//! Host binary.
+fn main() {}
