@@ -1,1 +1,4 @@
 //! Placeholder while the workspace is laid out.
+
+#[cfg(feature = "sim")]
+pub mod sim;
