@@ -2,13 +2,7 @@
 
 #![cfg(feature = "sim")]
 // Helpers of tests may fail like tests.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::future_not_send
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::future_not_send)]
 
 #[path = "sim/discovery.rs"]
 mod discovery;

@@ -145,11 +145,7 @@ impl RunBook {
             container: row.container(),
             running: row.running(),
             whole: row.whole(facts.created),
-            outputs: row
-                .outputs
-                .iter()
-                .filter(|o| super::wire::output::fits(o))
-                .count(),
+            outputs: row.outputs.iter().filter(|o| super::wire::output::fits(o)).count(),
             hooks_sent: counts.hooks_sent,
             hooks_lost: counts.hooks_lost,
             hook_attempts: counts.hook_attempts,

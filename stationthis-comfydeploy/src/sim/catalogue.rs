@@ -54,13 +54,9 @@ impl SimCatalogue {
                     .deployed(SimDeployment::production(SimMachine::A10g))
                     .deployed(SimDeployment::in_environment("preview", SimMachine::T4)),
             )
+            .with(SimWorkflow::caption("Caption Writer").deployed(SimDeployment::production(SimMachine::T4).fluid()))
             .with(
-                SimWorkflow::caption("Caption Writer")
-                    .deployed(SimDeployment::production(SimMachine::T4).fluid()),
-            )
-            .with(
-                SimWorkflow::text_to_image("Workshop Sketch")
-                    .deployed(SimDeployment::production(SimMachine::Classic)),
+                SimWorkflow::text_to_image("Workshop Sketch").deployed(SimDeployment::production(SimMachine::Classic)),
             )
     }
 
@@ -75,10 +71,7 @@ impl SimCatalogue {
     /// a time: the simulator's memory does not grow with `count`.
     #[must_use]
     pub fn sized(count: u32) -> Self {
-        Self {
-            generated: count,
-            ..Self::default()
-        }
+        Self { generated: count, ..Self::default() }
     }
 
     /// Adds a workflow, or a new version of one that is there: ids stay, the version's id changes.
@@ -150,10 +143,7 @@ impl SimCatalogue {
             workflow
                 .deployments()
                 .into_iter()
-                .map(move |deployment| DeploymentRef {
-                    workflow: workflow.clone(),
-                    deployment,
-                })
+                .map(move |deployment| DeploymentRef { workflow: workflow.clone(), deployment })
         })
     }
 
@@ -167,10 +157,7 @@ impl SimCatalogue {
         }
         self.listed.iter().find_map(|workflow| {
             let deployment = workflow.deployments.iter().find(|d| d.id == id)?;
-            Some(DeploymentRef {
-                workflow: WorkflowRef::Listed(workflow.clone()),
-                deployment: deployment.clone(),
-            })
+            Some(DeploymentRef { workflow: WorkflowRef::Listed(workflow.clone()), deployment: deployment.clone() })
         })
     }
 
@@ -240,9 +227,8 @@ fn generated_name(index: u32) -> String {
 
 fn generate(index: u32, renamed: Option<(String, Timestamp)>) -> SimWorkflow {
     let age = SignedDuration::from_mins(index.into());
-    let made = Timestamp::from_second(GENERATED_NEWEST_S)
-        .and_then(|newest| newest.checked_sub(age))
-        .unwrap_or_default();
+    let made =
+        Timestamp::from_second(GENERATED_NEWEST_S).and_then(|newest| newest.checked_sub(age)).unwrap_or_default();
     let (name, updated) = renamed.unwrap_or_else(|| (generated_name(index), made));
     SimWorkflow {
         id: ids::indexed(GENERATED_WORKFLOW, index),

@@ -7,11 +7,7 @@ use serde_json::{Map, Value, json};
 
 /// ComfyUI's exception object for a node that ran out of memory.
 pub(crate) fn exception(run: &Run, node: &Node, executed: &[Value]) -> Value {
-    let inputs: Map<String, Value> = node
-        .inputs
-        .iter()
-        .map(|(name, value)| (name.clone(), json!([value])))
-        .collect();
+    let inputs: Map<String, Value> = node.inputs.iter().map(|(name, value)| (name.clone(), json!([value]))).collect();
     let done = executed.iter().filter_map(|time| time.get("id").cloned());
     let executed: Vec<Value> = done.filter(|id| id.as_str() != Some(&node.id)).collect();
     json!({
@@ -38,22 +34,10 @@ pub(crate) fn exception(run: &Run, node: &Node, executed: &[Value]) -> Value {
 
 /// The same as the container's log has it.
 pub(crate) fn log_lines(exception: &Value) -> Vec<String> {
-    let text = |name: &str| {
-        exception
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-    };
+    let text = |name: &str| exception.get(name).and_then(Value::as_str).unwrap_or_default();
     vec![
         "got prompt".to_owned(),
-        format!(
-            "!!! Exception during processing !!! {}",
-            text("exception_message").trim_end()
-        ),
-        format!(
-            "{}: {}",
-            text("exception_type"),
-            text("exception_message").trim_end()
-        ),
+        format!("!!! Exception during processing !!! {}", text("exception_message").trim_end()),
+        format!("{}: {}", text("exception_type"), text("exception_message").trim_end()),
     ]
 }

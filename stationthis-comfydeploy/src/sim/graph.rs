@@ -66,12 +66,7 @@ impl Graph {
 
     fn push(&mut self, class: &str, inputs: Value, meta: Value) -> usize {
         let id = self.nodes.len() + 1;
-        self.nodes.push(Node {
-            id: id.to_string(),
-            class: class.to_owned(),
-            inputs: as_map(inputs),
-            meta: Some(meta),
-        });
+        self.nodes.push(Node { id: id.to_string(), class: class.to_owned(), inputs: as_map(inputs), meta: Some(meta) });
         id
     }
 
@@ -84,9 +79,7 @@ impl Graph {
             let inputs = node.get("inputs").and_then(Value::as_object);
             graph.nodes.push(Node {
                 id: id.clone(),
-                class: class
-                    .ok_or_else(|| format!("node {id} has no class_type"))?
-                    .to_owned(),
+                class: class.ok_or_else(|| format!("node {id} has no class_type"))?.to_owned(),
                 inputs: inputs.cloned().unwrap_or_default(),
                 meta: node.get("_meta").cloned(),
             });
@@ -125,13 +118,10 @@ impl Graph {
     /// The plain value behind the first input called `name` of any node: followed through a link to the
     /// external node that feeds it, whose value is taken from `given` or its default.
     pub(crate) fn resolve(&self, name: &str, given: &Map<String, Value>) -> Option<Value> {
-        self.nodes
-            .iter()
-            .filter_map(|node| node.inputs.get(name))
-            .find_map(|value| match linked(value) {
-                Some(id) => self.value_of(self.get(id)?, given),
-                None => Some(value.clone()),
-            })
+        self.nodes.iter().filter_map(|node| node.inputs.get(name)).find_map(|value| match linked(value) {
+            Some(id) => self.value_of(self.get(id)?, given),
+            None => Some(value.clone()),
+        })
     }
 
     /// What an external node passes on.

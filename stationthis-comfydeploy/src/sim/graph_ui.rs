@@ -11,12 +11,8 @@ impl Serialize for UiGraph<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let graph = self.0;
         let mut links = Vec::new();
-        let nodes: Vec<Value> = graph
-            .nodes
-            .iter()
-            .enumerate()
-            .map(|(order, node)| ui_node(order, node, &mut links))
-            .collect();
+        let nodes: Vec<Value> =
+            graph.nodes.iter().enumerate().map(|(order, node)| ui_node(order, node, &mut links)).collect();
         json!({
             "last_node_id": graph.nodes.len(),
             "last_link_id": links.len(),
@@ -41,14 +37,7 @@ fn ui_node(order: usize, node: &Node, links: &mut Vec<Value>) -> Value {
         match linked(value) {
             Some(from) => {
                 let id = links.len() + 1;
-                links.push(json!([
-                    id,
-                    number(from),
-                    0,
-                    number(&node.id),
-                    slots.len(),
-                    "*"
-                ]));
+                links.push(json!([id, number(from), 0, number(&node.id), slots.len(), "*"]));
                 slots.push(json!({ "name": name, "type": "*", "link": id }));
             }
             None => widgets.push(value.clone()),

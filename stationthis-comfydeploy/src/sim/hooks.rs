@@ -160,11 +160,7 @@ impl Sim {
     }
 
     fn release(&self, run: &Arc<Run>, delay: Duration) {
-        let held = run
-            .held
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let held = run.held.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(body) = held {
             self.deliver_soon(run, body, delay);
         }
@@ -199,11 +195,7 @@ impl Sim {
         let mut rng = Rng::new(self.inner.config.seed, run.facts.ordinal);
         let mut acked = false;
         // The retries are GETs with a body: the service's retry loses the method (§5.4).
-        for (method, pause) in [
-            (Method::POST, Duration::ZERO),
-            (Method::GET, first),
-            (Method::GET, second),
-        ] {
+        for (method, pause) in [(Method::POST, Duration::ZERO), (Method::GET, first), (Method::GET, second)] {
             tokio::time::sleep(pause.mul_f64(1.0 + 0.1 * rng.unit())).await;
             if self.attempt(run, method, url.clone(), body).await {
                 acked = true;

@@ -22,10 +22,7 @@ impl Sim {
         let api = Router::new()
             .route("/deployments", get(discovery::deployments))
             .route("/deployment/{id}", get(discovery::deployment))
-            .route(
-                "/workflow/{id}/deployments",
-                get(discovery::workflow_deployments),
-            )
+            .route("/workflow/{id}/deployments", get(discovery::workflow_deployments))
             .route("/workflows", get(discovery::workflows))
             .route("/machines", get(discovery::machines))
             .route("/machine/{id}", get(discovery::machine))

@@ -25,11 +25,7 @@ pub(crate) fn index_of(kind: &str, id: Uuid) -> Option<u32> {
 }
 
 fn digest(kind: &str, name: &str) -> [u8; 16] {
-    let full = Sha256::new()
-        .chain_update(kind)
-        .chain_update([0])
-        .chain_update(name)
-        .finalize();
+    let full = Sha256::new().chain_update(kind).chain_update([0]).chain_update(name).finalize();
     full.first_chunk::<16>().copied().unwrap_or_default()
 }
 

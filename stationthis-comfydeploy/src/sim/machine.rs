@@ -21,13 +21,7 @@ pub enum SimMachine {
 }
 
 impl SimMachine {
-    pub(crate) const ALL: [Self; 5] = [
-        Self::A10g,
-        Self::H100,
-        Self::T4,
-        Self::Classic,
-        Self::Retired,
-    ];
+    pub(crate) const ALL: [Self; 5] = [Self::A10g, Self::H100, Self::T4, Self::Classic, Self::Retired];
 
     /// The machine's name.
     #[must_use]

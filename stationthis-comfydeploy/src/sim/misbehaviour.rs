@@ -121,16 +121,12 @@ impl Misbehaviour {
             case("validation_dropped_output", |m| {
                 m.validation_dropped_output = true;
             }),
-            case("success_without_output", |m| {
-                m.success_without_output = true
-            }),
+            case("success_without_output", |m| m.success_without_output = true),
             case("run_fails", |m| m.run_fails = true),
             case("queue_500_but_runs", |m| m.queue_500_but_runs = true),
             case("queue_400_but_runs", |m| m.queue_400_but_runs = true),
             case("queue_500_no_run", |m| m.queue_500_no_run = true),
-            case("queue_slow", |m| {
-                m.queue_slow = Some(Duration::from_secs(1))
-            }),
+            case("queue_slow", |m| m.queue_slow = Some(Duration::from_secs(1))),
             case("queue_drop_answer", |m| m.queue_drop_answer = true),
             case("queue_drop_request", |m| m.queue_drop_request = true),
             case("queue_refused_401", |m| m.queue_refused = Some(401)),

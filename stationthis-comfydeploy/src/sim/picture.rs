@@ -36,11 +36,8 @@ struct Ridge {
 impl Ridge {
     /// Its height at `x`, both from 0 to 1, downwards.
     fn at(&self, x: f32) -> f32 {
-        let bumps: f32 = self
-            .waves
-            .iter()
-            .map(|(frequency, phase, amplitude)| (x * frequency + phase).sin() * amplitude)
-            .sum();
+        let bumps: f32 =
+            self.waves.iter().map(|(frequency, phase, amplitude)| (x * frequency + phase).sin() * amplitude).sum();
         self.base + bumps
     }
 }
@@ -63,21 +60,9 @@ impl Landscape {
         // 24 bits are what an f32 holds exactly.
         let mut unit = move || (rng.next() >> 40) as f32 / 16_777_216.0;
         let palette = Palette::of(&scene.prompt, unit());
-        let sun = (
-            0.2 + 0.6 * unit(),
-            0.18 + 0.25 * unit(),
-            0.05 + 0.05 * unit(),
-        );
-        let water = if palette.water {
-            0.72 + 0.08 * unit()
-        } else {
-            1.0
-        };
-        let stars = if palette.stars {
-            (0..90).map(|_| (unit(), unit() * 0.6)).collect()
-        } else {
-            Vec::new()
-        };
+        let sun = (0.2 + 0.6 * unit(), 0.18 + 0.25 * unit(), 0.05 + 0.05 * unit());
+        let water = if palette.water { 0.72 + 0.08 * unit() } else { 1.0 };
+        let stars = if palette.stars { (0..90).map(|_| (unit(), unit() * 0.6)).collect() } else { Vec::new() };
         let ridges = (0..RIDGES)
             .map(|n| {
                 let near = f32::from(n) / f32::from(RIDGES - 1);
@@ -87,23 +72,12 @@ impl Landscape {
                 };
                 Ridge {
                     base: 0.46 + 0.36 * near * water,
-                    waves: [
-                        wave(4.0, 0.055),
-                        wave(9.0, 0.03),
-                        wave(23.0, 0.01),
-                        wave(61.0, 0.004 * (0.3 + near)),
-                    ],
+                    waves: [wave(4.0, 0.055), wave(9.0, 0.03), wave(23.0, 0.01), wave(61.0, 0.004 * (0.3 + near))],
                     color: mix(palette.far, palette.near, near),
                 }
             })
             .collect();
-        Self {
-            palette,
-            sun,
-            stars,
-            ridges,
-            water,
-        }
+        Self { palette, sun, stars, ridges, water }
     }
 
     /// The colour at `x`, `y` (0 to 1) where one pixel is `pixel` wide and the picture `aspect` times as
@@ -130,11 +104,7 @@ impl Landscape {
     }
 
     fn sky(&self, x: f32, y: f32, aspect: f32) -> Color {
-        let mut color = mix(
-            self.palette.top,
-            self.palette.horizon,
-            (y / 0.6).clamp(0.0, 1.0),
-        );
+        let mut color = mix(self.palette.top, self.palette.horizon, (y / 0.6).clamp(0.0, 1.0));
         for (sx, sy) in &self.stars {
             let distance = (x - sx).hypot((y - sy) / aspect);
             if distance < 0.0025 {
@@ -167,9 +137,7 @@ impl Palette {
         let prompt = prompt.to_lowercase();
         let says = |words: &[&str]| words.iter().any(|word| prompt.contains(word));
         let night = says(&["night", "moon", "star", "space", "dark"]);
-        let warm = says(&[
-            "sunset", "sunrise", "dawn", "dusk", "golden", "desert", "fire",
-        ]);
+        let warm = says(&["sunset", "sunrise", "dawn", "dusk", "golden", "desert", "fire"]);
         let mut hue = if warm { 0.04 + 0.05 * luck } else { luck };
         for (word, named) in HUES {
             if prompt.contains(word) {
@@ -185,21 +153,9 @@ impl Palette {
             far: hsl((second + 0.05) % 1.0, 0.32, light * 0.85),
             near: hsl((second + 0.1) % 1.0, 0.5, light * 0.22),
             deep: hsl(second, 0.6, light * 0.35),
-            sun: if night {
-                [0.96, 0.97, 0.92]
-            } else {
-                hsl(hue, 0.9, 0.9)
-            },
+            sun: if night { [0.96, 0.97, 0.92] } else { hsl(hue, 0.9, 0.9) },
             stars: night,
-            water: says(&[
-                "sea",
-                "lake",
-                "ocean",
-                "water",
-                "river",
-                "lighthouse",
-                "island",
-            ]) || luck > 0.6,
+            water: says(&["sea", "lake", "ocean", "water", "river", "lighthouse", "island"]) || luck > 0.6,
         }
     }
 }

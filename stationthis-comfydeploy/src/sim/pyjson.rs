@@ -30,16 +30,11 @@ impl Formatter for Python {
         w.write_all(b": ")
     }
 
-    fn write_string_fragment<W: ?Sized + Write>(
-        &mut self,
-        w: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, w: &mut W, fragment: &str) -> io::Result<()> {
         let mut units = [0; 2];
         for c in fragment.chars() {
             if c.is_ascii() {
-                self.0
-                    .write_string_fragment(w, c.encode_utf8(&mut [0; 4]))?;
+                self.0.write_string_fragment(w, c.encode_utf8(&mut [0; 4]))?;
                 continue;
             }
             for unit in c.encode_utf16(&mut units) {

@@ -30,12 +30,7 @@ pub(crate) struct LogLine {
 
 impl Runs {
     pub(crate) fn new(limit: usize) -> Self {
-        Self {
-            limit: limit.max(1),
-            by_id: HashMap::new(),
-            order: VecDeque::new(),
-            logs: VecDeque::new(),
-        }
+        Self { limit: limit.max(1), by_id: HashMap::new(), order: VecDeque::new(), logs: VecDeque::new() }
     }
 
     /// Adds a run; when there are too many, the oldest ended one goes, or the oldest of all.
@@ -67,9 +62,7 @@ impl Runs {
         if !waits(run) {
             return None;
         }
-        let older = self
-            .iter()
-            .take_while(|other| other.facts.id != run.facts.id);
+        let older = self.iter().take_while(|other| other.facts.id != run.facts.id);
         let same = older.filter(|other| other.facts.machine == run.facts.machine);
         Some(same.filter(|other| waits(other)).count())
     }
@@ -83,10 +76,6 @@ impl Runs {
     }
 
     pub(crate) fn logs(&self, run: Uuid) -> Vec<LogLine> {
-        self.logs
-            .iter()
-            .filter(|line| line.run == run)
-            .cloned()
-            .collect()
+        self.logs.iter().filter(|line| line.run == run).cloned().collect()
     }
 }

@@ -37,12 +37,7 @@ impl Scene {
             .or_else(|| inputs.values().find_map(|v| v.as_str().map(str::to_owned)))
             .unwrap_or_default();
         let seed = format!("{:?}|{:?}", external("seed"), inputs.get("input_image"));
-        Self {
-            prompt,
-            width,
-            height,
-            seed: ids::hash64(&seed),
-        }
+        Self { prompt, width, height, seed: ids::hash64(&seed) }
     }
 
     /// A text about the prompt, for nodes whose result is one.
@@ -52,20 +47,10 @@ impl Scene {
             let at = usize::try_from(hash >> shift).unwrap_or(0) % words.len().max(1);
             words.get(at).copied().unwrap_or_default()
         };
-        let light = picked(
-            &[
-                "soft morning light",
-                "a low evening sun",
-                "clear noon light",
-            ],
-            3,
-        );
+        let light = picked(&["soft morning light", "a low evening sun", "clear noon light"], 3);
         let place = picked(&["layered hills", "a quiet shore", "a wide valley"], 13);
         let mood = picked(&["calm", "expectant", "dreamlike"], 23);
-        format!(
-            "Asked: {}\nThe picture shows {place} under {light}; the mood is {mood}.\n",
-            self.prompt
-        )
+        format!("Asked: {}\nThe picture shows {place} under {light}; the mood is {mood}.\n", self.prompt)
     }
 }
 
@@ -76,10 +61,7 @@ fn as_side(value: &Value) -> Option<u32> {
         other => other.as_f64()?,
     };
     let rounded = number.round();
-    (1.0..=65_536.0)
-        .contains(&rounded)
-        .then(|| format!("{rounded:.0}").parse().ok())
-        .flatten()
+    (1.0..=65_536.0).contains(&rounded).then(|| format!("{rounded:.0}").parse().ok()).flatten()
 }
 
 /// Shrinks to [`MAX_SIDE`], keeping the proportions.

@@ -78,9 +78,7 @@ impl Sim {
             stopped: watch::Sender::new(false),
             config,
         };
-        Self {
-            inner: Arc::new(inner),
-        }
+        Self { inner: Arc::new(inner) }
     }
 
     /// Everything that happened so far. A copy: later events do not change it.
@@ -88,20 +86,12 @@ impl Sim {
     pub fn books(&self) -> Books {
         let runs: Vec<Arc<Run>> = self.runs().iter().cloned().collect();
         let (requests, requests_total) = lock(&self.inner.requests).copy();
-        Books {
-            runs: runs.iter().map(|run| RunBook::of(run)).collect(),
-            requests,
-            requests_total,
-        }
+        Books { runs: runs.iter().map(|run| RunBook::of(run)).collect(), requests, requests_total }
     }
 
     /// Switches faults on and off; see [`Misbehaviour`] for what is decided when.
     pub fn set_misbehaviour(&self, misbehaviour: Misbehaviour) {
-        let mut current = self
-            .inner
-            .misbehaviour
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.inner.misbehaviour.write().unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(misbehaviour);
     }
 
@@ -126,28 +116,16 @@ impl Sim {
     }
 
     fn change_catalogue<R>(&self, change: impl FnOnce(&mut SimCatalogue) -> R) -> R {
-        let mut current = self
-            .inner
-            .catalogue
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.inner.catalogue.write().unwrap_or_else(PoisonError::into_inner);
         change(Arc::make_mut(&mut current))
     }
 
     pub(crate) fn catalogue(&self) -> Arc<SimCatalogue> {
-        self.inner
-            .catalogue
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.inner.catalogue.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn misbehaviour(&self) -> Arc<Misbehaviour> {
-        self.inner
-            .misbehaviour
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.inner.misbehaviour.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn available(&self) -> bool {
@@ -169,10 +147,7 @@ impl Sim {
     /// The containers of a deployment.
     pub(crate) fn slots(&self, deployment: Uuid) -> Arc<Semaphore> {
         let limit = usize::try_from(self.inner.config.concurrency_limit.max(1)).unwrap_or(1);
-        lock(&self.inner.slots)
-            .entry(deployment)
-            .or_insert_with(|| Arc::new(Semaphore::new(limit)))
-            .clone()
+        lock(&self.inner.slots).entry(deployment).or_insert_with(|| Arc::new(Semaphore::new(limit))).clone()
     }
 
     /// Notes that a container of the deployment is idle from now on.

@@ -24,11 +24,7 @@ pub(crate) fn presign(url: &str, life: Duration, content_type: Option<&str>) -> 
     let day = date.split('T').next().unwrap_or_default();
     let expires = life.as_secs().to_string();
     let signature = signature(path_of(url), &date, &expires, content_type);
-    let headers = if content_type.is_some() {
-        "content-type%3Bhost"
-    } else {
-        "host"
-    };
+    let headers = if content_type.is_some() { "content-type%3Bhost" } else { "host" };
     format!(
         "{url}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=sim%2F{day}%2Fus-east-2%2Fs3%2F\
          aws4_request&X-Amz-Date={date}&X-Amz-Expires={expires}&X-Amz-SignedHeaders={headers}\
@@ -37,11 +33,7 @@ pub(crate) fn presign(url: &str, life: Duration, content_type: Option<&str>) -> 
 }
 
 /// Checks the query of a request for `path`.
-pub(crate) fn check(
-    path: &str,
-    query: &HashMap<String, String>,
-    content_type: Option<&str>,
-) -> Result<(), Refusal> {
+pub(crate) fn check(path: &str, query: &HashMap<String, String>, content_type: Option<&str>) -> Result<(), Refusal> {
     let get = |name: &str| query.get(name).map(String::as_str);
     let given = get("X-Amz-Signature").ok_or(Refusal::Missing)?;
     let date = get("X-Amz-Date").ok_or(Refusal::Mismatch)?;
@@ -52,9 +44,7 @@ pub(crate) fn check(
     let signed = times::parse_amz(date).ok_or(Refusal::Mismatch)?;
     let life = expires.parse().map_err(|_| Refusal::Mismatch)?;
     // The date has whole seconds: a URL lives until the end of its last one.
-    let age = Timestamp::now()
-        .as_second()
-        .saturating_sub(signed.as_second());
+    let age = Timestamp::now().as_second().saturating_sub(signed.as_second());
     if age > life {
         return Err(Refusal::Expired);
     }
@@ -62,14 +52,9 @@ pub(crate) fn check(
 }
 
 fn signature(path: &str, date: &str, expires: &str, content_type: Option<&str>) -> String {
-    let text = format!(
-        "{path}\n{date}\n{expires}\n{}",
-        content_type.unwrap_or_default()
-    );
+    let text = format!("{path}\n{date}\n{expires}\n{}", content_type.unwrap_or_default());
     // Four hashes side by side have the length of the real thing.
-    (0..4)
-        .map(|n| format!("{:016x}", ids::hash64(&format!("{n}\n{text}"))))
-        .collect()
+    (0..4).map(|n| format!("{:016x}", ids::hash64(&format!("{n}\n{text}")))).collect()
 }
 
 /// The path of an absolute URL without a query.

@@ -59,8 +59,6 @@ pub(crate) fn to_system(t: Timestamp) -> SystemTime {
 
 /// `later − earlier`, zero when they are the wrong way round.
 pub(crate) fn between(earlier: Timestamp, later: Timestamp) -> Duration {
-    let millis = later
-        .as_millisecond()
-        .saturating_sub(earlier.as_millisecond());
+    let millis = later.as_millisecond().saturating_sub(earlier.as_millisecond());
     Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }

@@ -15,18 +15,7 @@ pub(crate) struct QueueRequest {
 }
 
 /// The GPUs a request may name (ComfyDeploy protocol notes §7).
-const GPUS: [&str; 10] = [
-    "CPU",
-    "T4",
-    "L4",
-    "A10G",
-    "L40S",
-    "A100",
-    "A100-80GB",
-    "H100",
-    "H200",
-    "B200",
-];
+const GPUS: [&str; 10] = ["CPU", "T4", "L4", "A10G", "L40S", "A100", "A100-80GB", "H100", "H200", "B200"];
 
 /// Runs that one `batch_number` may start: the service has no bound, a simulator needs one.
 const MAX_BATCH: u64 = 100;
@@ -37,22 +26,12 @@ const MAX_BATCH: u64 = 100;
 /// The `detail` list of the 422 answer.
 pub(crate) fn queue_request(body: &[u8]) -> Result<QueueRequest, Vec<Value>> {
     if body.is_empty() {
-        return Err(vec![problem(
-            "missing",
-            json!(["body"]),
-            "Field required",
-            &Value::Null,
-        )]);
+        return Err(vec![problem("missing", json!(["body"]), "Field required", &Value::Null)]);
     }
     let value: Value = serde_json::from_slice(body).map_err(|e| vec![invalid_json(&e, body)])?;
     let Value::Object(map) = &value else {
         let text = "Input should be a valid dictionary or object to extract fields from";
-        return Err(vec![problem(
-            "model_attributes_type",
-            json!(["body"]),
-            text,
-            &value,
-        )]);
+        return Err(vec![problem("model_attributes_type", json!(["body"]), text, &value)]);
     };
     let mut problems = Vec::new();
     let inputs = inputs(map.get("inputs"), &mut problems);
@@ -69,14 +48,9 @@ pub(crate) fn queue_request(body: &[u8]) -> Result<QueueRequest, Vec<Value>> {
         }
     };
     match deployment_id {
-        Some(deployment_id) if problems.is_empty() => Ok(QueueRequest {
-            deployment_id,
-            inputs,
-            webhook,
-            intermediate,
-            gpu,
-            batch_number,
-        }),
+        Some(deployment_id) if problems.is_empty() => {
+            Ok(QueueRequest { deployment_id, inputs, webhook, intermediate, gpu, batch_number })
+        }
         _ => Err(problems),
     }
 }
@@ -148,12 +122,7 @@ fn webhook(value: Option<&Value>, problems: &mut Vec<Value>) -> Option<String> {
         Some(Value::String(text)) => Some(text.clone()),
         Some(other) => {
             let text = "Input should be a valid string";
-            problems.push(problem(
-                "string_type",
-                json!(["body", "webhook"]),
-                text,
-                other,
-            ));
+            problems.push(problem("string_type", json!(["body", "webhook"]), text, other));
             None
         }
     }
@@ -193,13 +162,7 @@ fn gpu(value: Option<&Value>, problems: &mut Vec<Value>) -> Option<String> {
         let expected = format!("{} or '{last}'", others.join(", "));
         let text = format!("Input should be {expected}");
         let ctx = json!({ "expected": expected });
-        problems.push(problem_with(
-            "enum",
-            json!(["body", "gpu"]),
-            &text,
-            value,
-            ctx,
-        ));
+        problems.push(problem_with("enum", json!(["body", "gpu"]), &text, value, ctx));
     }
     known.map(str::to_owned)
 }
@@ -210,12 +173,7 @@ fn batch_number(value: Option<&Value>, problems: &mut Vec<Value>) -> u32 {
     };
     let Some(number) = value.as_i64() else {
         let text = "Input should be a valid integer";
-        problems.push(problem(
-            "int_type",
-            json!(["body", "batch_number"]),
-            text,
-            value,
-        ));
+        problems.push(problem("int_type", json!(["body", "batch_number"]), text, value));
         return 1;
     };
     let number = u64::try_from(number).unwrap_or(1).clamp(1, MAX_BATCH);
@@ -242,10 +200,7 @@ fn uuid_field(value: &Value, loc: Value, problems: &mut Vec<Value>) -> Option<Uu
 
 /// What the parser inside pydantic says.
 fn uuid_error(text: &str) -> String {
-    let bad = text
-        .chars()
-        .enumerate()
-        .find(|(_, c)| !c.is_ascii_hexdigit() && *c != '-');
+    let bad = text.chars().enumerate().find(|(_, c)| !c.is_ascii_hexdigit() && *c != '-');
     if let Some((at, c)) = bad {
         return format!(
             "invalid character: expected an optional prefix of `urn:uuid:` followed by \
@@ -265,11 +220,8 @@ fn uuid_error(text: &str) -> String {
 
 fn invalid_json(error: &serde_json::Error, body: &[u8]) -> Value {
     // Python counts characters from the start of the body; a line's column is that on the first line.
-    let before: usize = body
-        .split_inclusive(|byte| *byte == b'\n')
-        .take(error.line().saturating_sub(1))
-        .map(<[u8]>::len)
-        .sum();
+    let before: usize =
+        body.split_inclusive(|byte| *byte == b'\n').take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
     let at = before + error.column().saturating_sub(1);
     problem_with(
         "json_invalid",

@@ -28,12 +28,8 @@ type Step = Result<(), Stopped>;
 /// Starts the task that drives `run`, after `delay`.
 pub(crate) fn start(sim: &Sim, run: Arc<Run>, delay: Duration) {
     let mut stopped = sim.inner.stopped.subscribe();
-    let mut driver = Driver {
-        rng: Rng::new(sim.inner.config.seed, run.facts.ordinal),
-        sim: sim.clone(),
-        run,
-        times: Vec::new(),
-    };
+    let mut driver =
+        Driver { rng: Rng::new(sim.inner.config.seed, run.facts.ordinal), sim: sim.clone(), run, times: Vec::new() };
     tokio::spawn(async move {
         tokio::select! {
             _ = stopped.wait_for(|stopped| *stopped) => {}
@@ -113,10 +109,7 @@ impl Driver {
         for (at, node) in order.iter().enumerate() {
             let visited = u16::try_from(at + 1).unwrap_or(u16::MAX);
             let all = u16::try_from(graph.nodes.len()).unwrap_or(u16::MAX);
-            self.begin_node(
-                node,
-                (f64::from(visited) / f64::from(all) * 100.0).round() / 100.0,
-            );
+            self.begin_node(node, (f64::from(visited) / f64::from(all) * 100.0).round() / 100.0);
             if classic && at == 0 {
                 // On a classic machine the first node's report overtakes the status (recordings).
                 self.report("running");
@@ -143,11 +136,7 @@ impl Driver {
     }
 
     async fn run_node(&mut self, node: &Node) {
-        let weight = if node.class.contains("KSampler") {
-            SAMPLER_WEIGHT
-        } else {
-            1
-        };
+        let weight = if node.class.contains("KSampler") { SAMPLER_WEIGHT } else { 1 };
         let time = self.jittered(self.sim.inner.config.timing.per_node * weight);
         tokio::time::sleep(time).await;
         self.times.push(json!({
@@ -378,10 +367,7 @@ impl Driver {
 }
 
 /// The database column is a 4-byte float, which shows.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "losing the precision is the point"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "losing the precision is the point")]
 fn to_float4(progress: f64) -> f32 {
     progress as f32
 }

@@ -57,12 +57,7 @@ impl SimDeployment {
     /// In any of the service's environments (protocol notes §2.1).
     #[must_use]
     pub fn in_environment(environment: &str, machine: SimMachine) -> Self {
-        Self {
-            id: Uuid::nil(),
-            environment: environment.to_owned(),
-            machine,
-            fluid: false,
-        }
+        Self { id: Uuid::nil(), environment: environment.to_owned(), machine, fluid: false }
     }
 
     /// With its own image: listed only with `is_fluid=true`, and the GPU stands on the deployment.

@@ -50,14 +50,8 @@ impl Receiver {
     }
 
     /// Answers the n-th webhook (from 0) with `answers(n)`.
-    pub(crate) async fn answering(
-        answers: impl Fn(usize) -> StatusCode + Send + Sync + 'static,
-    ) -> Self {
-        let inbox = Inbox {
-            hooks: Arc::default(),
-            count: watch::Sender::new(0),
-            answers: Arc::new(answers),
-        };
+    pub(crate) async fn answering(answers: impl Fn(usize) -> StatusCode + Send + Sync + 'static) -> Self {
+        let inbox = Inbox { hooks: Arc::default(), count: watch::Sender::new(0), answers: Arc::new(answers) };
         let app = Router::new().fallback(take).with_state(inbox.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
@@ -81,26 +75,16 @@ impl Receiver {
 
     /// Waits for a webhook with this status.
     pub(crate) async fn wait_for(&self, status: &str) -> Vec<Hook> {
-        self.wait(|hooks| hooks.iter().any(|hook| hook.status() == status))
-            .await
+        self.wait(|hooks| hooks.iter().any(|hook| hook.status() == status)).await
     }
 }
 
 async fn take(State(inbox): State<Inbox>, headers: HeaderMap, request: Request) -> StatusCode {
     let method = request.method().to_string();
     let query = request.uri().query().unwrap_or_default().to_owned();
-    let bytes: Bytes = axum::body::to_bytes(request.into_body(), usize::MAX)
-        .await
-        .unwrap();
+    let bytes: Bytes = axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
     let text = String::from_utf8(bytes.to_vec()).unwrap();
-    let hook = Hook {
-        at: Instant::now(),
-        method,
-        query,
-        headers,
-        body: serde_json::from_str(&text).unwrap(),
-        text,
-    };
+    let hook = Hook { at: Instant::now(), method, query, headers, body: serde_json::from_str(&text).unwrap(), text };
     let at = {
         let mut hooks = inbox.hooks.lock().unwrap();
         hooks.push(hook);

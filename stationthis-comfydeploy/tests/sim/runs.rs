@@ -7,11 +7,7 @@ use stationthis_comfydeploy::sim::{SimConfig, SimTiming};
 
 #[tokio::test]
 async fn a_serverless_run_goes_through_all_states_and_ends_with_a_picture() {
-    let client = Client::with(SimConfig {
-        timing: SimTiming::fast(),
-        ..instant()
-    })
-    .await;
+    let client = Client::with(SimConfig { timing: SimTiming::fast(), ..instant() }).await;
     let receiver = Receiver::new().await;
     let inputs = json!({ "prompt": "a red fox in snow", "width": 320, "height": 256 });
     let more = json!({ "inputs": inputs, "webhook": receiver.url,
@@ -21,12 +17,7 @@ async fn a_serverless_run_goes_through_all_states_and_ends_with_a_picture() {
     let first = client.run(&id).await;
     assert_eq!(first["status"], "not-started");
     assert_eq!(first["workflow_inputs"], inputs);
-    assert!(
-        first["modal_function_call_id"]
-            .as_str()
-            .unwrap()
-            .starts_with("fc-")
-    );
+    assert!(first["modal_function_call_id"].as_str().unwrap().starts_with("fc-"));
 
     let run = client.end(&id).await;
     assert_eq!(run["status"], "success");
@@ -39,21 +30,11 @@ async fn a_serverless_run_goes_through_all_states_and_ends_with_a_picture() {
     assert_eq!(outputs.len(), 1);
     assert_eq!(outputs[0]["output_id"], "picture");
     let file = &outputs[0]["data"]["images"][0];
-    assert!(
-        file.get("output_id").is_none(),
-        "GET drops it inside the file"
-    );
-    let answer = client
-        .http
-        .get(file["url"].as_str().unwrap())
-        .send()
-        .await
-        .unwrap();
+    assert!(file.get("output_id").is_none(), "GET drops it inside the file");
+    let answer = client.http.get(file["url"].as_str().unwrap()).send().await.unwrap();
     assert_eq!(answer.headers()["content-type"], "image/png");
     let bytes = answer.bytes().await.unwrap();
-    let reader = png::Decoder::new(std::io::Cursor::new(&bytes))
-        .read_info()
-        .unwrap();
+    let reader = png::Decoder::new(std::io::Cursor::new(&bytes)).read_info().unwrap();
     assert_eq!(reader.info().size(), (320, 256));
 
     let hooks = receiver.wait_for("success").await;
@@ -61,20 +42,10 @@ async fn a_serverless_run_goes_through_all_states_and_ends_with_a_picture() {
     statuses.sort_unstable();
     statuses.dedup();
     assert_eq!(statuses, ["queued", "running", "started", "success"]);
-    let success = hooks
-        .iter()
-        .find(|hook| hook.status() == "success")
-        .unwrap();
-    assert_eq!(
-        success.body["outputs"][0]["data"]["images"][0]["output_id"],
-        "picture"
-    );
+    let success = hooks.iter().find(|hook| hook.status() == "success").unwrap();
+    assert_eq!(success.body["outputs"][0]["data"]["images"][0]["output_id"], "picture");
     assert_eq!(success.body["outputs"][0]["output_id"], "picture");
-    assert!(
-        hooks
-            .iter()
-            .any(|hook| hook.body["live_status"] == "Executing KSampler")
-    );
+    assert!(hooks.iter().any(|hook| hook.body["live_status"] == "Executing KSampler"));
 }
 
 #[tokio::test]
@@ -84,30 +55,17 @@ async fn the_books_agree_with_the_times_of_get_run() {
     let run = client.end(&id).await;
     let book = client.book(&id);
     let spent = millis(&run["ended_at"]) - millis(&run["queued_at"]);
-    assert_eq!(
-        book.container.unwrap().as_millis(),
-        u128::try_from(spent).unwrap()
-    );
+    assert_eq!(book.container.unwrap().as_millis(), u128::try_from(spent).unwrap());
     let running = millis(&run["ended_at"]) - millis(&run["started_at"]);
     let stated = run["run_duration"].as_f64().unwrap();
-    assert!(
-        (stated * 1000.0 - running as f64).abs() < 1e-6,
-        "{stated} {running}"
-    );
-    assert_eq!(
-        client.server.sim.books().container_total(),
-        book.container.unwrap()
-    );
+    assert!((stated * 1000.0 - running as f64).abs() < 1e-6, "{stated} {running}");
+    assert_eq!(client.server.sim.books().container_total(), book.container.unwrap());
     assert_eq!(book.gpu.as_deref(), Some("H100"));
 }
 
 #[tokio::test]
 async fn a_classic_run_has_no_container_times_and_cannot_be_cancelled() {
-    let client = Client::with(SimConfig {
-        timing: SimTiming::fast(),
-        ..instant()
-    })
-    .await;
+    let client = Client::with(SimConfig { timing: SimTiming::fast(), ..instant() }).await;
     let receiver = Receiver::new().await;
     let more = json!({ "webhook": receiver.url, "webhook_intermediate_status": true });
     let id = client.queue("Workshop Sketch", more).await;
@@ -119,13 +77,7 @@ async fn a_classic_run_has_no_container_times_and_cannot_be_cancelled() {
     let run = client.end(&id).await;
     assert_eq!(run["status"], "success");
     assert_eq!(run["machine_type"], "classic");
-    for field in [
-        "queued_at",
-        "started_at",
-        "run_duration",
-        "gpu",
-        "modal_function_call_id",
-    ] {
+    for field in ["queued_at", "started_at", "run_duration", "gpu", "modal_function_call_id"] {
         assert!(run[field].is_null(), "{field}: {}", run[field]);
     }
     assert!(run["duration"].as_f64().unwrap() > 0.0);
@@ -134,15 +86,8 @@ async fn a_classic_run_has_no_container_times_and_cannot_be_cancelled() {
     assert!(book.whole.is_some());
 
     let hooks = receiver.wait_for("success").await;
-    assert!(
-        hooks
-            .iter()
-            .all(|hook| !["queued", "started"].contains(&hook.status()))
-    );
-    let early = hooks
-        .iter()
-        .find(|hook| hook.status() == "not-started")
-        .unwrap();
+    assert!(hooks.iter().all(|hook| !["queued", "started"].contains(&hook.status())));
+    let early = hooks.iter().find(|hook| hook.status() == "not-started").unwrap();
     assert!(early.body["progress"].as_f64().unwrap() > 0.0);
 }
 
@@ -150,17 +95,10 @@ async fn a_classic_run_has_no_container_times_and_cannot_be_cancelled() {
 async fn a_caption_is_a_text_file() {
     let client = Client::new().await;
     let inputs = json!({ "input_image": "https://a.test/cat.png", "question": "What is it?" });
-    let id = client
-        .queue("Caption Writer", json!({ "inputs": inputs }))
-        .await;
+    let id = client.queue("Caption Writer", json!({ "inputs": inputs })).await;
     let run = client.end(&id).await;
     let file = &run["outputs"][0]["data"]["files"][0];
-    let answer = client
-        .http
-        .get(file["url"].as_str().unwrap())
-        .send()
-        .await
-        .unwrap();
+    let answer = client.http.get(file["url"].as_str().unwrap()).send().await.unwrap();
     assert!(answer.text().await.unwrap().contains("What is it?"));
 }
 
@@ -170,15 +108,10 @@ async fn a_serverless_run_can_be_cancelled_while_it_waits_and_while_it_runs() {
     config.timing.cold_start = std::time::Duration::from_secs(60);
     let client = Client::with(config).await;
     let receiver = Receiver::new().await;
-    let id = client
-        .queue("SDXL Portrait", json!({ "webhook": receiver.url }))
-        .await;
+    let id = client.queue("SDXL Portrait", json!({ "webhook": receiver.url })).await;
     let (status, answer) = client.post(&format!("/run/{id}/cancel"), &json!({})).await;
     assert_eq!(status, 200);
-    assert_eq!(
-        answer,
-        json!({ "status": "success", "message": "Function cancelled" })
-    );
+    assert_eq!(answer, json!({ "status": "success", "message": "Function cancelled" }));
     let run = client.run(&id).await;
     assert_eq!(run["status"], "cancelled");
     assert!(run["queued_at"].is_null());
@@ -210,23 +143,10 @@ async fn the_same_prompt_and_seed_give_the_same_picture_and_others_another() {
     let client = Client::new().await;
     let picture = async |prompt: &str, seed: u32| {
         let inputs = json!({ "prompt": prompt, "seed": seed, "width": 64, "height": 64 });
-        let id = client
-            .queue("SDXL Portrait", json!({ "inputs": inputs }))
-            .await;
+        let id = client.queue("SDXL Portrait", json!({ "inputs": inputs })).await;
         let run = client.end(&id).await;
-        let url = run["outputs"][0]["data"]["images"][0]["url"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        client
-            .http
-            .get(url)
-            .send()
-            .await
-            .unwrap()
-            .bytes()
-            .await
-            .unwrap()
+        let url = run["outputs"][0]["data"]["images"][0]["url"].as_str().unwrap().to_owned();
+        client.http.get(url).send().await.unwrap().bytes().await.unwrap()
     };
     let fox = picture("a fox", 1).await;
     assert_eq!(fox, picture("a fox", 1).await);
@@ -247,19 +167,13 @@ async fn a_warm_container_saves_the_wait_and_the_boot() {
         millis(&run["queued_at"]) - millis(&run["created_at"])
     };
     assert!(wait().await >= 300);
-    client
-        .wait_books(|runs| runs.iter().all(|run| run.is_final()))
-        .await;
+    client.wait_books(|runs| runs.iter().all(|run| run.is_final())).await;
     assert!(wait().await < 300);
 }
 
 #[tokio::test]
 async fn old_runs_are_forgotten() {
-    let client = Client::with(SimConfig {
-        max_runs: 2,
-        ..instant()
-    })
-    .await;
+    let client = Client::with(SimConfig { max_runs: 2, ..instant() }).await;
     let mut ids = Vec::new();
     for _ in 0..3 {
         let id = client.queue("SDXL Portrait", json!({})).await;

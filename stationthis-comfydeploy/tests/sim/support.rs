@@ -10,10 +10,7 @@ pub(crate) struct Client {
 }
 
 pub(crate) fn instant() -> SimConfig {
-    SimConfig {
-        timing: SimTiming::instant(),
-        ..SimConfig::default()
-    }
+    SimConfig { timing: SimTiming::instant(), ..SimConfig::default() }
 }
 
 impl Client {
@@ -43,11 +40,7 @@ impl Client {
 
     /// Status and JSON of a GET.
     pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
-        let answer = self
-            .request(reqwest::Method::GET, path)
-            .send()
-            .await
-            .unwrap();
+        let answer = self.request(reqwest::Method::GET, path).send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
@@ -111,9 +104,7 @@ impl Client {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), poll)
-            .await
-            .expect("not in time")
+        tokio::time::timeout(Duration::from_secs(10), poll).await.expect("not in time")
     }
 
     /// Polls until the run has ended.
@@ -132,9 +123,7 @@ impl Client {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), wait)
-            .await
-            .expect("not in time");
+        tokio::time::timeout(Duration::from_secs(10), wait).await.expect("not in time");
     }
 }
 

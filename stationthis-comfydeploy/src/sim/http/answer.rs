@@ -29,11 +29,7 @@ pub(super) fn invalid(problems: Vec<Value>) -> Response {
 /// An uncaught exception: 500 in plain text.
 pub(super) fn crash() -> Response {
     let body = "Internal Server Error";
-    text(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "text/plain; charset=utf-8",
-        body,
-    )
+    text(StatusCode::INTERNAL_SERVER_ERROR, "text/plain; charset=utf-8", body)
 }
 
 /// What an S3 bucket says.

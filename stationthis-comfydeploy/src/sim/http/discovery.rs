@@ -19,14 +19,8 @@ use uuid::Uuid;
 
 type Map = Query<HashMap<String, String>>;
 
-const ENVIRONMENTS: [&str; 6] = [
-    "staging",
-    "production",
-    "public-share",
-    "private-share",
-    "preview",
-    "community-share",
-];
+const ENVIRONMENTS: [&str; 6] =
+    ["staging", "production", "public-share", "private-share", "preview", "community-share"];
 
 pub(super) async fn deployments(State(sim): State<Sim>, Query(query): Map) -> Response {
     list_deployments(&sim, &Params(query)).unwrap_or_else(|refusal| refusal)
@@ -42,19 +36,12 @@ fn list_deployments(sim: &Sim, params: &Params) -> Result<Response, Response> {
         let names = ENVIRONMENTS.map(|e| format!("'{e}'")).join(", ");
         let words = format!("Input should be {names}");
         let loc = serde_json::json!(["query", "environment"]);
-        return Err(answer::invalid(vec![validate::problem(
-            "enum",
-            loc,
-            &words,
-            &wrong.into(),
-        )]));
+        return Err(answer::invalid(vec![validate::problem("enum", loc, &words, &wrong.into())]));
     }
     let fluid = params.flag("is_fluid")?.unwrap_or(false);
     let page = params.number("page_size")?;
     // Without a page size the server gives everything and ignores the offset.
-    let offset = page
-        .map_or(Ok(None), |_| params.number("offset"))?
-        .unwrap_or(0);
+    let offset = page.map_or(Ok(None), |_| params.number("offset"))?.unwrap_or(0);
     let found: Vec<DeploymentRef> = sim
         .catalogue()
         .deployments()
@@ -86,27 +73,17 @@ fn stream(sim: &Sim, found: Vec<DeploymentRef>, place: Place) -> Response {
 
 pub(super) async fn deployment(State(sim): State<Sim>, Path(id): Path<String>) -> Response {
     let catalogue = sim.catalogue();
-    let found = Uuid::try_parse(&id)
-        .ok()
-        .and_then(|id| catalogue.deployment(id));
+    let found = Uuid::try_parse(&id).ok().and_then(|id| catalogue.deployment(id));
     let Some(found) = found else {
         // The server catches its own 404.
         return answer::detail(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error");
     };
     let workflow = found.workflow.load();
     let limit = sim.inner.config.concurrency_limit;
-    answer::ok(&wire::deployment(
-        &workflow,
-        &found.deployment,
-        limit,
-        Place::Account,
-    ))
+    answer::ok(&wire::deployment(&workflow, &found.deployment, limit, Place::Account))
 }
 
-pub(super) async fn workflow_deployments(
-    State(sim): State<Sim>,
-    Path(id): Path<String>,
-) -> Response {
+pub(super) async fn workflow_deployments(State(sim): State<Sim>, Path(id): Path<String>) -> Response {
     if sim.misbehaviour().lists_500 {
         return answer::crash();
     }
@@ -119,10 +96,7 @@ pub(super) async fn workflow_deployments(
             workflow
                 .deployments()
                 .into_iter()
-                .map(|deployment| DeploymentRef {
-                    workflow: workflow.clone(),
-                    deployment,
-                }),
+                .map(|deployment| DeploymentRef { workflow: workflow.clone(), deployment }),
         );
     }
     if found.is_empty() {
@@ -180,22 +154,13 @@ pub(super) async fn machine(State(sim): State<Sim>, Path(id): Path<String>) -> R
         Ok(id) => id,
         Err(problems) => return answer::invalid(problems),
     };
-    let found = SimMachine::ALL
-        .into_iter()
-        .find(|machine| machine.uuid() == id);
+    let found = SimMachine::ALL.into_iter().find(|machine| machine.uuid() == id);
     match found {
-        Some(machine) => answer::ok(&machines_wire::full(
-            machine,
-            sim.inner.config.concurrency_limit,
-        )),
+        Some(machine) => answer::ok(&machines_wire::full(machine, sim.inner.config.concurrency_limit)),
         None => answer::detail(StatusCode::NOT_FOUND, "Machine not found"),
     }
 }
 
 pub(super) async fn gpu_pricing() -> Response {
-    answer::text(
-        StatusCode::OK,
-        "application/json",
-        machines_wire::GPU_PRICING,
-    )
+    answer::text(StatusCode::OK, "application/json", machines_wire::GPU_PRICING)
 }

@@ -55,13 +55,7 @@ pub(super) async fn upload(
         }
         let (id, key) = new_key(&name, kind);
         let content_type = kind.to_owned();
-        sim.storage().put(
-            &key,
-            Stored {
-                content_type,
-                bytes: bytes.into(),
-            },
-        );
+        sim.storage().put(&key, Stored { content_type, bytes: bytes.into() });
         return answer::ok(&json!({
             "message": "File uploaded successfully",
             "file_id": id,
@@ -74,12 +68,7 @@ pub(super) async fn upload(
 
 fn no_file() -> Response {
     let loc = json!(["body", "file"]);
-    answer::invalid(vec![validate::problem(
-        "missing",
-        loc,
-        "Field required",
-        &Value::Null,
-    )])
+    answer::invalid(vec![validate::problem("missing", loc, "Field required", &Value::Null)])
 }
 
 /// `GET /assets/presigned-url`.
@@ -114,9 +103,7 @@ pub(super) async fn put_input(
     request: Request,
 ) -> Response {
     let headers = request.headers();
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok());
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let kind = kind.unwrap_or_default().to_owned();
     let key = format!("inputs/{file}");
     if let Err(refusal) = sign::check(&format!("/{key}"), &query, Some(&kind)) {
@@ -125,22 +112,14 @@ pub(super) async fn put_input(
     let Ok(bytes) = to_bytes(request.into_body(), MAX_UPLOAD).await else {
         return answer::bucket(StatusCode::BAD_REQUEST, "EntityTooLarge", "Too large");
     };
-    sim.storage().put(
-        &key,
-        Stored {
-            content_type: kind,
-            bytes,
-        },
-    );
+    sim.storage().put(&key, Stored { content_type: kind, bytes });
     StatusCode::OK.into_response()
 }
 
 /// A stored upload.
 pub(super) async fn input(State(sim): State<Sim>, Path(file): Path<String>) -> Response {
     match sim.storage().get(&format!("inputs/{file}")) {
-        Some(stored) => {
-            ([(header::CONTENT_TYPE, stored.content_type)], stored.bytes).into_response()
-        }
+        Some(stored) => ([(header::CONTENT_TYPE, stored.content_type)], stored.bytes).into_response(),
         None => no_such_key(),
     }
 }
@@ -191,10 +170,9 @@ fn refused(refusal: Refusal) -> Response {
     let (code, text) = match refusal {
         Refusal::Missing => ("AccessDenied", "Access Denied"),
         Refusal::Expired => ("AccessDenied", "Request has expired"),
-        Refusal::Mismatch => (
-            "SignatureDoesNotMatch",
-            "The request signature we calculated does not match the signature you provided.",
-        ),
+        Refusal::Mismatch => {
+            ("SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided.")
+        }
     };
     answer::bucket(StatusCode::FORBIDDEN, code, text)
 }
@@ -204,13 +182,7 @@ pub(super) fn store_base64(sim: &Sim, origin: &str, data: &str, ext: &str) -> Op
     let bytes = Bytes::from(BASE64_STANDARD.decode(data).ok()?);
     let content_type = format!("image/{ext}");
     let (_, key) = new_key(&format!("inline.{ext}"), &content_type);
-    sim.storage().put(
-        &key,
-        Stored {
-            content_type,
-            bytes,
-        },
-    );
+    sim.storage().put(&key, Stored { content_type, bytes });
     Some(format!("{origin}/{key}"))
 }
 
@@ -258,8 +230,8 @@ fn accepted_type(name: &str) -> Option<&'static str> {
         "json" => "application/json",
         "pdf" => "application/pdf",
         // text/*, model/* and font/*.
-        "txt" | "csv" | "md" | "html" | "htm" | "css" | "xml" | "js" | "py" | "tsv" | "glb"
-        | "gltf" | "obj" | "stl" | "ttf" | "otf" | "woff" | "woff2" => return None,
+        "txt" | "csv" | "md" | "html" | "htm" | "css" | "xml" | "js" | "py" | "tsv" | "glb" | "gltf" | "obj"
+        | "stl" | "ttf" | "otf" | "woff" | "woff2" => return None,
         _ => "application/octet-stream",
     })
 }

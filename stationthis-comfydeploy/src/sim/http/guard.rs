@@ -25,11 +25,7 @@ pub(super) async fn guard(State(sim): State<Sim>, request: Request, next: Next) 
     };
     if !sim.available() {
         let body = "Service Unavailable";
-        return answer::text(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "text/plain; charset=utf-8",
-            body,
-        );
+        return answer::text(StatusCode::SERVICE_UNAVAILABLE, "text/plain; charset=utf-8", body);
     }
     if !PUBLIC.contains(&path.as_str()) {
         let token = token(request.headers(), request.uri());
@@ -49,11 +45,7 @@ pub(super) async fn guard(State(sim): State<Sim>, request: Request, next: Next) 
 /// Writes the request into the books, with its body when that is JSON.
 async fn note(sim: &Sim, request: Request) -> Result<Request, Response> {
     let method = request.method().to_string();
-    let target = request
-        .uri()
-        .path_and_query()
-        .map(ToString::to_string)
-        .unwrap_or_default();
+    let target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
     let is_json = request
         .headers()
         .get(header::CONTENT_TYPE)
@@ -65,10 +57,7 @@ async fn note(sim: &Sim, request: Request) -> Result<Request, Response> {
     }
     let (parts, body) = request.into_parts();
     let Ok(bytes) = to_bytes(body, MAX_JSON_BODY).await else {
-        return Err(answer::detail(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "Request body too large",
-        ));
+        return Err(answer::detail(StatusCode::PAYLOAD_TOO_LARGE, "Request body too large"));
     };
     let text = String::from_utf8_lossy(&bytes).into_owned();
     sim.requests().push(&method, &target, Some(text));
@@ -82,20 +71,8 @@ fn token(headers: &HeaderMap, uri: &Uri) -> Option<String> {
         let mut pairs = text("cookie")?.split(';').map(str::trim);
         pairs.find_map(|pair| pair.strip_prefix("__session="))
     };
-    let query = || {
-        uri.query()?
-            .split('&')
-            .find_map(|pair| pair.strip_prefix("cd_token="))
-    };
-    let bearer = || {
-        text("authorization")?
-            .strip_prefix("Bearer ")?
-            .split(' ')
-            .next()
-    };
-    let token = cookie()
-        .or_else(query)
-        .or_else(bearer)
-        .or_else(|| text("x-api-key"))?;
+    let query = || uri.query()?.split('&').find_map(|pair| pair.strip_prefix("cd_token="));
+    let bearer = || text("authorization")?.strip_prefix("Bearer ")?.split(' ').next();
+    let token = cookie().or_else(query).or_else(bearer).or_else(|| text("x-api-key"))?;
     (!token.is_empty()).then(|| token.to_owned())
 }

@@ -16,11 +16,7 @@ use uuid::Uuid;
 type Map = Query<HashMap<String, String>>;
 
 /// `/v2/workflow/{id}/runs`: newest first, filtered, light.
-pub(super) async fn light(
-    State(sim): State<Sim>,
-    Path(id): Path<String>,
-    Query(query): Map,
-) -> Response {
+pub(super) async fn light(State(sim): State<Sim>, Path(id): Path<String>, Query(query): Map) -> Response {
     list_light(&sim, &id, &Params(query)).unwrap_or_else(|refusal| refusal)
 }
 
@@ -36,9 +32,7 @@ fn list_light(sim: &Sim, id: &str, params: &Params) -> Result<Response, Response
         Some(text) => Some(query_uuid(text)?),
         None => None,
     };
-    let since = params
-        .number("rf")?
-        .map(|s| i64::try_from(s).unwrap_or(i64::MAX));
+    let since = params.number("rf")?.map(|s| i64::try_from(s).unwrap_or(i64::MAX));
     let status = params.text("status");
     let rows: Vec<Value> = of_workflow(sim, workflow)
         .into_iter()
@@ -53,11 +47,7 @@ fn list_light(sim: &Sim, id: &str, params: &Params) -> Result<Response, Response
 }
 
 /// `/workflow/{id}/runs`: newest first, everything in it.
-pub(super) async fn heavy(
-    State(sim): State<Sim>,
-    Path(id): Path<String>,
-    Query(query): Map,
-) -> Response {
+pub(super) async fn heavy(State(sim): State<Sim>, Path(id): Path<String>, Query(query): Map) -> Response {
     list_heavy(&sim, &id, &Params(query)).unwrap_or_else(|refusal| refusal)
 }
 
@@ -69,10 +59,7 @@ fn list_heavy(sim: &Sim, id: &str, params: &Params) -> Result<Response, Response
         return Err(answer::crash());
     }
     let (limit, offset) = params.page()?;
-    let with = (
-        params.flag("with_outputs")?.unwrap_or(true),
-        params.flag("with_inputs")?.unwrap_or(true),
-    );
+    let with = (params.flag("with_outputs")?.unwrap_or(true), params.flag("with_inputs")?.unwrap_or(true));
     let page: Vec<_> = of_workflow(sim, workflow)
         .into_iter()
         .skip(offset)
@@ -92,10 +79,7 @@ fn list_heavy(sim: &Sim, id: &str, params: &Params) -> Result<Response, Response
 fn of_workflow(sim: &Sim, workflow: Uuid) -> Vec<Arc<Run>> {
     let runs = sim.runs();
     let newest_first = runs.iter().rev();
-    newest_first
-        .filter(|run| run.facts.workflow_id == workflow)
-        .cloned()
-        .collect()
+    newest_first.filter(|run| run.facts.workflow_id == workflow).cloned().collect()
 }
 
 #[expect(clippy::result_large_err, reason = "the answer itself")]

@@ -16,10 +16,7 @@ impl Params {
     }
 
     /// A whole number; a negative one counts as 0.
-    #[expect(
-        clippy::result_large_err,
-        reason = "the answer itself, built once per bad request"
-    )]
+    #[expect(clippy::result_large_err, reason = "the answer itself, built once per bad request")]
     pub(super) fn number(&self, name: &str) -> Result<Option<usize>, Response> {
         let Some(text) = self.text(name) else {
             return Ok(None);
@@ -58,10 +55,5 @@ impl Params {
 
 fn refuse(kind: &str, name: &str, words: &str, input: &str) -> Response {
     let input = Value::from(input);
-    answer::invalid(vec![validate::problem(
-        kind,
-        json!(["query", name]),
-        words,
-        &input,
-    )])
+    answer::invalid(vec![validate::problem(kind, json!(["query", name]), words, &input)])
 }

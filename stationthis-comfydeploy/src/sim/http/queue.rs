@@ -41,12 +41,7 @@ pub(super) async fn queue(State(sim): State<Sim>, headers: HeaderMap, body: Byte
     let Some(inputs) = store_data_urls(&sim, &origin, request.inputs.clone()) else {
         return answer::crash();
     };
-    let asked = Asked {
-        deployment,
-        request,
-        inputs,
-        origin,
-    };
+    let asked = Asked { deployment, request, inputs, origin };
     let first = make_run(&sim, &asked, &faults);
     if faults.queue_500_no_run {
         first.row().end("failed");
@@ -57,11 +52,7 @@ pub(super) async fn queue(State(sim): State<Sim>, headers: HeaderMap, body: Byte
     // A stream of its own: the worker's must not depend on what the answer draws.
     let mut rng = Rng::new(config.seed ^ 1, first.facts.ordinal);
     let latency = rng.jittered(config.timing.queue_latency, config.jitter);
-    let head_start = if faults.early_hook {
-        Duration::ZERO
-    } else {
-        latency
-    };
+    let head_start = if faults.early_hook { Duration::ZERO } else { latency };
     for _ in 1..asked.request.batch_number {
         worker::start(&sim, make_run(&sim, &asked, &faults), head_start);
     }
@@ -95,10 +86,7 @@ fn refused(status: u16) -> Response {
         404 => "Deployment not found",
         _ => "Refused",
     };
-    answer::detail(
-        StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN),
-        text,
-    )
+    answer::detail(StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN), text)
 }
 
 struct Asked {
@@ -125,18 +113,12 @@ fn make_run(sim: &Sim, asked: &Asked, faults: &Arc<Misbehaviour>) -> Arc<Run> {
         deployment_id: deployment.id,
         machine,
         // The deployment's own GPU beats the request, which beats the machine's (§3.4).
-        gpu: deployment
-            .gpu()
-            .map(str::to_owned)
-            .or(given)
-            .or_else(|| machine.gpu().map(str::to_owned)),
+        gpu: deployment.gpu().map(str::to_owned).or(given).or_else(|| machine.gpu().map(str::to_owned)),
         scene: Scene::of(&workflow.graph, &asked.inputs),
         inputs: asked.inputs.clone(),
         webhook: asked.request.webhook.clone(),
         intermediate: asked.request.intermediate,
-        call_id: machine
-            .is_serverless()
-            .then(|| format!("fc-{}", id.simple())),
+        call_id: machine.is_serverless().then(|| format!("fc-{}", id.simple())),
         origin: asked.origin.clone(),
         misbehaviour: faults.clone(),
     };
@@ -146,23 +128,14 @@ fn make_run(sim: &Sim, asked: &Asked, faults: &Arc<Misbehaviour>) -> Arc<Run> {
 }
 
 /// Uploads data URLs and puts the files' URLs in their place (§3.3). `None`: not base64.
-fn store_data_urls(
-    sim: &Sim,
-    origin: &str,
-    mut inputs: Map<String, Value>,
-) -> Option<Map<String, Value>> {
-    const KINDS: [(&str, &str); 3] = [
-        ("data:image/png;base64,", "png"),
-        ("data:image/jpeg;base64,", "jpeg"),
-        ("data:image/jpg;base64,", "jpeg"),
-    ];
+fn store_data_urls(sim: &Sim, origin: &str, mut inputs: Map<String, Value>) -> Option<Map<String, Value>> {
+    const KINDS: [(&str, &str); 3] =
+        [("data:image/png;base64,", "png"), ("data:image/jpeg;base64,", "jpeg"), ("data:image/jpg;base64,", "jpeg")];
     for value in inputs.values_mut() {
         let Some(text) = value.as_str() else {
             continue;
         };
-        let found = KINDS
-            .iter()
-            .find_map(|(start, extension)| text.strip_prefix(start).map(|data| (data, *extension)));
+        let found = KINDS.iter().find_map(|(start, extension)| text.strip_prefix(start).map(|data| (data, *extension)));
         if let Some((data, extension)) = found {
             *value = files::store_base64(sim, origin, data, extension)?.into();
         }
@@ -173,9 +146,7 @@ fn store_data_urls(
 /// Under which address the bucket is reached: our own server's, else the one the caller used.
 pub(super) fn origin(sim: &Sim, headers: &HeaderMap) -> String {
     sim.inner.origin.get().cloned().unwrap_or_else(|| {
-        let host = headers
-            .get(header::HOST)
-            .and_then(|host| host.to_str().ok());
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
         format!("http://{}", host.unwrap_or("localhost"))
     })
 }

@@ -45,11 +45,7 @@ pub(super) async fn run(
             return answer::crash();
         }
     }
-    let position = if with_position {
-        sim.runs().queue_position(&run)
-    } else {
-        None
-    };
+    let position = if with_position { sim.runs().queue_position(&run) } else { None };
     let row = run.row().clone();
     answer::ok(&wire::get(&run, &row, &faults, position))
 }
@@ -105,11 +101,7 @@ pub(super) async fn logs(State(sim): State<Sim>, Path(id): Path<String>) -> Resp
     }
     let lines = sim.runs().logs(run.facts.id);
     let last = lines.last().map_or(ended, |line| line.at.max(ended));
-    let end = LogLine {
-        run: run.facts.id,
-        at: last,
-        text: "__END__".to_owned(),
-    };
+    let end = LogLine { run: run.facts.id, at: last, text: "__END__".to_owned() };
     let lines: Vec<Value> = lines.iter().chain([&end]).map(line_json).collect();
     answer::ok(&lines)
 }

@@ -43,15 +43,8 @@ pub(crate) fn deployment<'a>(
 ) -> DeploymentJson<'a> {
     let machine = deployment.machine;
     let inputs = input_types(&workflow.graph);
-    let image = deployment.fluid.then(|| {
-        format!(
-            "im-{:016x}",
-            ids::hash64(&workflow.version_id().to_string())
-        )
-    });
-    let machine_version = deployment
-        .fluid
-        .then(|| ids::stable("machine-version", machine.name()));
+    let image = deployment.fluid.then(|| format!("im-{:016x}", ids::hash64(&workflow.version_id().to_string())));
+    let machine_version = deployment.fluid.then(|| ids::stable("machine-version", machine.name()));
     let in_workflow = place == Place::Workflow;
     let none_if_empty = in_workflow && inputs.is_empty();
     DeploymentJson {
@@ -161,9 +154,7 @@ fn input_type(node: &Node) -> Option<Value> {
     };
     let field = |name: &str| node.inputs.get(name).cloned().unwrap_or_default();
     let text = |name: &str| node.text(name).unwrap_or_default();
-    let choices: Option<Value> = node
-        .text("options")
-        .and_then(|options| serde_json::from_str(options).ok());
+    let choices: Option<Value> = node.text("options").and_then(|options| serde_json::from_str(options).ok());
     let entries = [
         ("type", kind.into()),
         ("class_type", node.class.as_str().into()),
@@ -176,8 +167,6 @@ fn input_type(node: &Node) -> Option<Value> {
         ("enum_options", choices.unwrap_or_default()),
         ("step", field("step")),
     ];
-    let entries = entries
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value));
+    let entries = entries.into_iter().map(|(name, value)| (name.to_owned(), value));
     Some(Value::Object(entries.collect::<Map<_, _>>()))
 }

@@ -67,14 +67,7 @@ pub(crate) fn rest(run: &Run, row: &OutputRow) -> Value {
     })
 }
 
-const KNOWN: [&str; 6] = [
-    "url",
-    "type",
-    "filename",
-    "is_public",
-    "subfolder",
-    "upload_duration",
-];
+const KNOWN: [&str; 6] = ["url", "type", "filename", "is_public", "subfolder", "upload_duration"];
 
 /// Whether a row's data fits the response model; others vanish from `GET /run/{id}` and webhooks.
 pub(crate) fn fits(row: &OutputRow) -> bool {
@@ -94,11 +87,7 @@ pub(crate) fn fits(row: &OutputRow) -> bool {
 
 /// A time in the spelling of lists and hooks.
 pub(crate) fn listed_time(seconds_less: bool, at: Timestamp) -> String {
-    if seconds_less {
-        times::without_seconds(at)
-    } else {
-        times::millis(at)
-    }
+    if seconds_less { times::without_seconds(at) } else { times::millis(at) }
 }
 
 fn presign(run: &Run, data: &mut Value) {

@@ -24,12 +24,8 @@ pub(crate) fn get(run: &Run, row: &Row, now: &Misbehaviour, position: Option<usi
     } else {
         times::rest(row.updated)
     };
-    let outputs: Vec<Value> = row
-        .outputs
-        .iter()
-        .filter(|row| output::fits(row))
-        .map(|row| output::rest(run, row))
-        .collect();
+    let outputs: Vec<Value> =
+        row.outputs.iter().filter(|row| output::fits(row)).map(|row| output::rest(run, row)).collect();
     json!({
         "id": facts.id,
         "workflow_version_id": facts.version_id,

@@ -1,0 +1,223 @@
+//! What a tool is, and how it describes itself.
+
+pub mod problem;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::id::{ProviderId, ToolId};
+use crate::json_doc::JsonDoc;
+use crate::task::output::OutputKind;
+
+/// Something a user can run: one ComfyDeploy workflow, one Vidu endpoint and model, one Tripo task type.
+///
+/// One schema for every service; faces (HTTP, command line, chat) are generated from it. Serialised in camelCase; its
+/// own JSON Schema is [`ToolDefinition::json_schema`].
+///
+/// Providers fill everything but `slug` and `aliases`, which the registry assigns so that they are unique.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct ToolDefinition {
+    /// Stable across redeploys and renames.
+    pub tool_id: ToolId,
+    /// The configured instance that runs it.
+    pub provider_id: ProviderId,
+    /// The kind of service (`comfydeploy`).
+    pub service_name: String,
+    /// What people type, unique in the registry: `[a-z0-9]+(-[a-z0-9]+)*`.
+    #[serde(default)]
+    pub slug: String,
+    /// Names it had before, which still find it.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// Its name as its author wrote it.
+    pub display_name: String,
+    /// What it does; whole, never cut to a platform's limit.
+    #[serde(default)]
+    pub description: String,
+    /// One word for grouping: `image`, `video`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// Free words for searching.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Hash of everything that decides how it runs; see [`ToolDefinition::seal`].
+    #[serde(default)]
+    pub revision: String,
+    /// JSON Schema 2020-12 of the inputs, an object with `additionalProperties: false`.
+    pub input_schema: JsonDoc,
+    /// JSON Schema 2020-12 of the outputs.
+    pub output_schema: JsonDoc,
+    /// How its cost comes about.
+    pub costing_model: CostingModel,
+    /// How its end becomes known.
+    pub execution: Execution,
+    /// What its provider can promise about a submission whose answer was lost.
+    pub exactly_once: ExactlyOnce,
+    /// The kinds of output it may give.
+    #[serde(default)]
+    pub outputs: Vec<OutputKind>,
+    /// Who sees it in lists.
+    #[serde(default)]
+    pub visibility: Visibility,
+    /// Its bounds.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Its provider's own facts (deployment id, machine id, GPU): typed by the provider, opaque to everybody else.
+    #[serde(default)]
+    pub endpoint_details: JsonDoc,
+}
+
+impl ToolDefinition {
+    /// A free, poll-only tool without inputs; set the fields that differ, then [`seal`](Self::seal) it.
+    pub fn new(
+        tool_id: ToolId,
+        provider_id: ProviderId,
+        service_name: impl Into<String>,
+        display_name: impl Into<String>,
+    ) -> Self {
+        Self {
+            tool_id,
+            provider_id,
+            service_name: service_name.into(),
+            slug: String::new(),
+            aliases: Vec::new(),
+            display_name: display_name.into(),
+            description: String::new(),
+            category: None,
+            tags: Vec::new(),
+            revision: String::new(),
+            input_schema: JsonDoc::from_value(&serde_json::json!({
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                "type": "object", "properties": {}, "additionalProperties": false
+            })),
+            output_schema: crate::task::output::schema_of_outputs(),
+            costing_model: CostingModel::Free,
+            execution: Execution::Poll,
+            exactly_once: ExactlyOnce::None,
+            outputs: Vec::new(),
+            visibility: Visibility::default(),
+            limits: Limits::default(),
+            endpoint_details: JsonDoc::default(),
+        }
+    }
+
+    /// Sets `revision` to the hash of the content (names excluded, so a rename is not a new revision).
+    #[must_use]
+    pub fn seal(mut self) -> Self {
+        let mut hash = Sha256::new();
+        let parts = (
+            &self.tool_id,
+            &self.input_schema,
+            &self.output_schema,
+            &self.costing_model,
+            (self.execution, self.exactly_once, &self.outputs, &self.limits),
+            &self.endpoint_details,
+        );
+        // A tuple of serialisable parts always serialises; an empty text would only make two revisions look alike.
+        hash.update(serde_json::to_vec(&parts).unwrap_or_default());
+        self.revision = crate::hex(hash.finalize().get(..8).unwrap_or_default());
+        self
+    }
+
+    /// The JSON Schema of a tool definition itself.
+    #[must_use]
+    pub fn json_schema() -> schemars::Schema {
+        schemars::schema_for!(Self)
+    }
+}
+
+/// How the cost of a run comes about; the price itself is on a rate card.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[non_exhaustive]
+pub enum CostingModel {
+    /// By the second on a resource.
+    PerSecond {
+        /// The resource class (`A10G`); absent when the service does not name it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resource: Option<String>,
+        /// The machine, for rates given by machine.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        machine: Option<String>,
+    },
+    /// A fixed price each time.
+    PerRequest,
+    /// By tokens in and out.
+    PerToken,
+    /// By the service's credits, as many as it reports to have used.
+    PerCredit,
+    /// So many of a unit, by the values of some inputs: the first row that matches.
+    Table {
+        /// What the rows count.
+        unit: crate::cost::Unit,
+        /// The rows, most specific first.
+        rows: Vec<TableRow>,
+    },
+    /// It costs nothing.
+    Free,
+}
+
+/// One row of [`CostingModel::Table`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TableRow {
+    /// The inputs and the values they must have; empty matches everything.
+    pub when: serde_json::Map<String, serde_json::Value>,
+    /// How many units that takes, as decimal text.
+    #[schemars(with = "String")]
+    pub amount: rust_decimal::Decimal,
+}
+
+/// How the end of a run becomes known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Execution {
+    /// The answer to the submission is the result.
+    Immediate,
+    /// Only by callbacks.
+    Callback,
+    /// Only by asking.
+    Poll,
+    /// By both; each alone is enough.
+    CallbackAndPoll,
+}
+
+/// What a provider can promise about a submission whose answer was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ExactlyOnce {
+    /// The same key never makes a second run: it may be sent again.
+    IdempotencyKey,
+    /// We choose the run's id, so it can be asked for.
+    ClientChosenId,
+    /// A run can be found by our task id.
+    Lookup,
+    /// Nothing: only a callback or a person can tell.
+    None,
+}
+
+/// Who sees a tool in lists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Visibility {
+    /// Everybody.
+    #[default]
+    Listed,
+    /// Nobody; it still runs by its name.
+    Unlisted,
+}
+
+/// Bounds of a tool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// Seconds after which the service itself ends a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_timeout_s: Option<u32>,
+    /// Runs at a time that the service starts; more wait there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+}
