@@ -8,6 +8,7 @@ pub mod money;
 pub mod notify;
 pub mod provider;
 pub mod secret;
+pub mod store;
 pub mod task;
 pub mod time;
 pub mod tool;

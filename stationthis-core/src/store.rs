@@ -1,0 +1,328 @@
+//! The contract with durable memory.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::error::Result;
+use crate::id::{CallerId, NoticeId, ProviderId, RunId, TaskId, ToolId};
+use crate::notify::{NoticeKind, NotifyTarget};
+use crate::task::TaskRecord;
+use crate::task::event::TaskEvent;
+use crate::task::state::TaskStatus;
+use crate::time::Timestamp;
+
+/// Keeps tasks, their events, the inbox of raw webhooks, the outbox of notices, and the station's documents.
+///
+/// # Contract
+/// - What a method acknowledged survives the death of the process (and, for durable stores, of the machine).
+/// - Each method is one atomic step: all of it happened or none.
+/// - Duplicates and stale writes are values, never errors. An error says whether it may be retried.
+/// - Time is passed in; a store has no clock.
+/// - Event sequence numbers grow by one for every event of every task, in the order in which commits became visible.
+/// - A lease is held by an owner until a time. What is leased by a live lease is claimed by nobody else.
+///
+/// # Implementing
+/// Keep the record as the JSON it serialises to, and columns only for what is searched. Nothing here may panic.
+///
+/// # Cancellation
+/// A dropped future's effect is either whole or absent; which, the caller finds by reading.
+///
+/// # Errors
+/// `StoreUnavailable` when it cannot write or read now (disk full, locked), `Corrupt` when what it holds is unreadable.
+///
+/// # Proving it
+/// Both stores of this crate run one suite; see `store/suite.rs`.
+#[async_trait]
+pub trait TaskStore: Send + Sync + std::fmt::Debug {
+    /// Writes a new task with its first events. A second task with the same caller and idempotency key is not
+    /// written: the first one comes back as [`Inserted::Duplicate`].
+    async fn insert(&self, task: &TaskRecord, events: &[TaskEvent]) -> Result<Inserted>;
+
+    /// One task.
+    async fn get(&self, id: TaskId) -> Result<Option<TaskRecord>>;
+
+    /// The task of a run.
+    async fn find_by_run(&self, provider: &ProviderId, run: &RunId) -> Result<Option<TaskRecord>>;
+
+    /// Tasks, newest first, a page at a time.
+    async fn list(&self, query: &TaskQuery) -> Result<TaskPage>;
+
+    /// Events after a sequence number, oldest first.
+    async fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>>;
+
+    /// Replaces a task's record, appends events, adds notices and settles inbox items, if its revision is still
+    /// `expected`. The record is stored with `expected + 1`. A notice whose id is known already is not added again.
+    async fn commit(&self, expected: u64, change: &Change) -> Result<Committed>;
+
+    /// Leases tasks whose `due_at` is not after `claim.now`, the longest due first.
+    async fn claim_due(&self, claim: &Claim) -> Result<Claimed<TaskRecord>>;
+
+    /// Leases notices whose time has come, the longest due first.
+    async fn claim_notices(&self, claim: &Claim) -> Result<Claimed<OutboxItem>>;
+
+    /// Writes what came of one attempt to deliver, frees the lease, and appends the event to the notice's task.
+    async fn finish_notice(&self, id: NoticeId, outcome: &NoticeOutcome, event: &TaskEvent) -> Result<()>;
+
+    /// Keeps a raw webhook until it was processed; gives its number.
+    async fn append_inbox(&self, item: &InboxItem) -> Result<u64>;
+
+    /// Leases inbox items, oldest first.
+    async fn claim_inbox(&self, claim: &Claim) -> Result<Claimed<(u64, InboxItem)>>;
+
+    /// Drops inbox items that led to no commit.
+    async fn finish_inbox(&self, numbers: &[u64]) -> Result<()>;
+
+    /// Frees every lease of an owner: at its start (its former self may have died) and at its end.
+    async fn release_leases(&self, owner: &str) -> Result<()>;
+
+    /// A document.
+    async fn get_document(&self, namespace: &str, key: &str) -> Result<Option<Document>>;
+
+    /// Writes a document if its version is still `expected` (`None`: if there is none).
+    async fn put_document(&self, namespace: &str, key: &str, expected: Option<u64>, bytes: Bytes) -> Result<Put>;
+}
+
+/// The answer to [`TaskStore::insert`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Inserted {
+    /// It is written; the sequence number of its last event.
+    New(u64),
+    /// There is one with this idempotency key already.
+    Duplicate(Box<TaskRecord>),
+}
+
+/// What one commit writes.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Change {
+    /// The new record; its `revision` is ignored.
+    pub task: TaskRecord,
+    /// What happened, in order.
+    pub events: Vec<TaskEvent>,
+    /// Notices to deliver from now on.
+    pub notices: Vec<NewNotice>,
+    /// Inbox items that are done with it.
+    pub inbox_done: Vec<u64>,
+    /// What becomes of the task's lease.
+    pub lease: LeaseChange,
+}
+
+impl Change {
+    /// A change of the record with its events, that leaves the lease as it is.
+    #[must_use]
+    pub const fn new(task: TaskRecord, events: Vec<TaskEvent>) -> Self {
+        Self { task, events, notices: Vec::new(), inbox_done: Vec::new(), lease: LeaseChange::Keep }
+    }
+}
+
+/// What a commit does to the lease of its task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseChange {
+    /// Nothing: somebody else may hold it (a webhook's commit).
+    Keep,
+    /// The committer gives it back.
+    Release,
+    /// The committer keeps it until then.
+    Extend(Timestamp),
+}
+
+/// The answer to [`TaskStore::commit`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Committed {
+    /// It is written: the new revision, and the sequence number of its last event.
+    Done {
+        /// The record's revision now.
+        revision: u64,
+        /// The number of the last event written, or of the last before it when none was.
+        seq: u64,
+    },
+    /// The task was changed by somebody else meanwhile; nothing is written.
+    Stale(Box<TaskRecord>),
+    /// There is no such task.
+    Missing,
+}
+
+/// A wish to lease work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Who.
+    pub owner: String,
+    /// The present.
+    pub now: Timestamp,
+    /// How long the lease holds.
+    pub lease: Duration,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// What was leased.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claimed<T> {
+    /// The leased ones.
+    pub items: Vec<T>,
+    /// When the next one that was not leased is due or its lease ends; `None` when there is none.
+    pub next_at: Option<Timestamp>,
+}
+
+/// A notice to be added by a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewNotice {
+    /// Its id, derived from task, kind and target.
+    pub id: NoticeId,
+    /// What about.
+    pub kind: NoticeKind,
+    /// To whom.
+    pub target: NotifyTarget,
+    /// Not before.
+    pub due_at: Timestamp,
+}
+
+/// A notice on its way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutboxItem {
+    /// Its id.
+    pub id: NoticeId,
+    /// The task that it is about.
+    pub task_id: TaskId,
+    /// What about.
+    pub kind: NoticeKind,
+    /// To whom.
+    pub target: NotifyTarget,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// When it was added.
+    pub created_at: Timestamp,
+}
+
+/// What becomes of a notice after an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoticeOutcome {
+    /// It arrived; done.
+    Delivered,
+    /// Again at this time.
+    RetryAt(Timestamp),
+    /// Given up; kept as a dead letter with the reason.
+    Dead(String),
+}
+
+/// A raw webhook, kept before anything else is done with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InboxItem {
+    /// The provider that its path names.
+    pub provider_id: ProviderId,
+    /// The task that its path names.
+    pub task_id: TaskId,
+    /// `POST` or `GET`.
+    pub method: String,
+    /// The raw bytes.
+    pub body: Bytes,
+    /// The callback key that authenticated it; the token itself is never kept.
+    pub key_id: Option<String>,
+    /// When it arrived.
+    pub received_at: Timestamp,
+}
+
+impl InboxItem {
+    /// A webhook.
+    #[must_use]
+    pub fn new(
+        provider_id: ProviderId,
+        task_id: TaskId,
+        method: impl Into<String>,
+        body: Bytes,
+        key_id: Option<String>,
+        received_at: Timestamp,
+    ) -> Self {
+        Self { provider_id, task_id, method: method.into(), body, key_id, received_at }
+    }
+}
+
+/// The most tasks or events on one page: bounds memory and the time a reader waits.
+pub const PAGE_MAX: usize = 500;
+
+/// Which tasks to list. Every condition must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TaskQuery {
+    /// Of this caller only.
+    pub caller: Option<CallerId>,
+    /// In one of these states; empty: in any.
+    pub statuses: Vec<TaskStatus>,
+    /// Of this tool only.
+    pub tool: Option<ToolId>,
+    /// Older than this one: the cursor of the page before.
+    pub before: Option<TaskId>,
+    /// At most so many; zero means 50. Bounded by [`PAGE_MAX`].
+    pub limit: usize,
+}
+
+impl TaskQuery {
+    /// The page size in force.
+    #[must_use]
+    pub fn page_size(&self) -> usize {
+        if self.limit == 0 { 50 } else { self.limit.min(PAGE_MAX) }
+    }
+}
+
+/// A page of tasks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TaskPage {
+    /// Newest first.
+    pub tasks: Vec<TaskRecord>,
+    /// The `before` of the next page; `None` at the end.
+    pub next: Option<TaskId>,
+}
+
+/// Which events to read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EventQuery {
+    /// Of this task only.
+    pub task: Option<TaskId>,
+    /// Of this caller's tasks only.
+    pub caller: Option<CallerId>,
+    /// After this number.
+    pub after: u64,
+    /// At most so many; zero means [`PAGE_MAX`], which also bounds it.
+    pub limit: usize,
+}
+
+impl EventQuery {
+    /// The page size in force.
+    #[must_use]
+    pub fn page_size(&self) -> usize {
+        if self.limit == 0 { PAGE_MAX } else { self.limit.min(PAGE_MAX) }
+    }
+}
+
+/// An event with its number and task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredEvent {
+    /// Grows with every event of every task.
+    pub seq: u64,
+    /// The task.
+    pub task_id: TaskId,
+    /// The event.
+    pub event: TaskEvent,
+}
+
+/// A document with its version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// Counts its writes, from one.
+    pub version: u64,
+    /// Its content.
+    pub bytes: Bytes,
+}
+
+/// The answer to [`TaskStore::put_document`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// Written; the version now.
+    Done(u64),
+    /// Somebody wrote it meanwhile; nothing is written. The version there, `None` when there is none.
+    Stale(Option<u64>),
+}

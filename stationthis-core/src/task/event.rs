@@ -1,0 +1,160 @@
+//! What happened to a task, append-only.
+
+use serde::{Deserialize, Serialize};
+
+use crate::cost::{Settlement, Usage};
+use crate::error::FailureRecord;
+use crate::id::{NoticeId, RunId};
+use crate::notify::{NotifyTarget, Receipt};
+use crate::task::report::{NodeTime, RunReport};
+use crate::time::Timestamp;
+
+/// The version of the events' shape that this code writes; older ones stay readable.
+pub const EVENT_VERSION: u16 = 1;
+
+/// One thing that happened to a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct TaskEvent {
+    /// The version of its shape.
+    pub v: u16,
+    /// When, by our clock.
+    pub at: Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub what: Event,
+}
+
+impl TaskEvent {
+    /// An event of now.
+    #[must_use]
+    pub const fn new(at: Timestamp, what: Event) -> Self {
+        Self { v: EVENT_VERSION, at, what }
+    }
+}
+
+/// What happened. Every input to a decision of the machine is one of these.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[non_exhaustive]
+pub enum Event {
+    /// The request was validated, quoted and recorded.
+    Accepted {
+        /// The tool's revision.
+        tool_revision: String,
+    },
+    /// We are about to submit: from here on there may be a run.
+    SubmitStarted,
+    /// The provider made a run.
+    Submitted {
+        /// Its name.
+        run_id: RunId,
+    },
+    /// The provider provably made no run, and would not on a second try.
+    SubmitRefused {
+        /// Why.
+        failure: FailureRecord,
+    },
+    /// The provider provably made no run; it is tried again later.
+    SubmitDeferred {
+        /// Why.
+        failure: FailureRecord,
+        /// When.
+        retry_at: Timestamp,
+    },
+    /// The answer to the submission was lost or says nothing: there may be a run.
+    SubmitLost {
+        /// What came instead.
+        failure: FailureRecord,
+        /// Did an HTTP answer come?
+        answered: bool,
+    },
+    /// A search found the run.
+    LookupFound {
+        /// Its name.
+        run_id: RunId,
+    },
+    /// A search saw everything since the submission, and no run of ours.
+    LookupAbsent,
+    /// A search could not be done.
+    LookupFailed {
+        /// Why.
+        failure: FailureRecord,
+    },
+    /// The provider said something about the run.
+    Reported {
+        /// How it reached us.
+        witness: Witness,
+        /// What it said.
+        report: Box<RunReport>,
+        /// For a webhook: the callback key it came with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key_id: Option<String>,
+    },
+    /// A webhook that its provider cannot read.
+    WebhookUnreadable {
+        /// Why.
+        failure: FailureRecord,
+        /// The start of its body.
+        excerpt: String,
+    },
+    /// The provider did not answer when asked about the run.
+    PollFailed {
+        /// Why.
+        failure: FailureRecord,
+    },
+    /// A search for the reason of a failure ended.
+    Diagnosed {
+        /// The reason, when one was found.
+        failure: Option<FailureRecord>,
+        /// The time each node took.
+        nodes: Vec<NodeTime>,
+    },
+    /// Somebody asked to cancel.
+    CancelAsked,
+    /// The provider answered the wish to cancel.
+    CancelAnswered {
+        /// Did it take it?
+        accepted: bool,
+        /// Its reason for refusing.
+        reason: Option<String>,
+    },
+    /// The wish to cancel could not be delivered.
+    CancelFailed {
+        /// Why.
+        failure: FailureRecord,
+    },
+    /// A deadline passed.
+    DeadlinePassed,
+    /// The cost was settled.
+    Settled {
+        /// What was used.
+        usage: Usage,
+        /// What it cost.
+        settlement: Box<Settlement>,
+        /// Above the quoted ceiling?
+        over_ceiling: bool,
+    },
+    /// One attempt to deliver a notice.
+    NoticeTried {
+        /// The notice.
+        notice_id: NoticeId,
+        /// To whom.
+        target: NotifyTarget,
+        /// Which attempt, from one.
+        attempt: u32,
+        /// What came of it.
+        receipt: Receipt,
+    },
+}
+
+/// How a report reached us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Witness {
+    /// The service called back.
+    Webhook,
+    /// We asked.
+    Poll,
+}

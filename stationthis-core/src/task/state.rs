@@ -1,0 +1,306 @@
+//! What the task machine owns of a record.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::cost::{Receipts, Settlement, Usage};
+use crate::error::FailureRecord;
+use crate::id::RunId;
+use crate::money::Usd;
+use crate::task::output::Output;
+use crate::task::report::{NodeTime, Progress, RunStatus, RunTimes};
+use crate::time::Timestamp;
+use crate::tool::ExactlyOnce;
+
+/// Where a task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum TaskStatus {
+    /// Recorded; nothing was sent yet.
+    Accepted,
+    /// The intent to submit is durable; the answer is not.
+    Submitting,
+    /// The answer to the submission was lost: there may be a run.
+    InDoubt,
+    /// The provider has it.
+    Queued,
+    /// It runs.
+    Running,
+    /// Its end was reported; it is being confirmed.
+    Finalizing,
+    /// Ended well.
+    Completed,
+    /// Ended with an error.
+    Failed,
+    /// Ended by a wish.
+    Cancelled,
+    /// Ended by a deadline, the provider's or ours.
+    TimedOut,
+}
+
+impl TaskStatus {
+    /// Every status, in the order of their ranks.
+    pub const ALL: [Self; 10] = [
+        Self::Accepted,
+        Self::Submitting,
+        Self::InDoubt,
+        Self::Queued,
+        Self::Running,
+        Self::Finalizing,
+        Self::Completed,
+        Self::Failed,
+        Self::Cancelled,
+        Self::TimedOut,
+    ];
+
+    /// Is it an end?
+    #[must_use]
+    pub const fn is_terminal(self) -> bool {
+        match self {
+            Self::Completed | Self::Failed | Self::Cancelled | Self::TimedOut => true,
+            Self::Accepted | Self::Submitting | Self::InDoubt | Self::Queued | Self::Running | Self::Finalizing => {
+                false
+            }
+        }
+    }
+
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Submitting => "submitting",
+            Self::InDoubt => "inDoubt",
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Finalizing => "finalizing",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::TimedOut => "timedOut",
+        }
+    }
+}
+
+impl std::fmt::Display for TaskStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for TaskStatus {
+    type Err = crate::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or_else(|| {
+            let known = Self::ALL.map(Self::as_str).join(", ");
+            crate::Error::new(crate::ErrorKind::InvalidInput, "parse task status")
+                .with_message(format!("A status is one of {known}."))
+        })
+    }
+}
+
+/// The part of a task that only the machine changes; folding the task's events gives it again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct TaskState {
+    /// Where it is.
+    pub status: TaskStatus,
+    /// Why it ended as it did, when it did not end well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<FailureRecord>,
+    /// The provider's run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<RunId>,
+    /// How far it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
+    /// What it is doing, in the provider's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_status: Option<String>,
+    /// When each step was reached.
+    pub times: StepTimes,
+    /// After this it ends, whatever the provider says or does not say.
+    pub deadline_at: Timestamp,
+    /// What the provider promises about a lost answer to a submission.
+    pub exactly_once: ExactlyOnce,
+    /// Can the provider tell afterwards why a run failed?
+    #[serde(default)]
+    pub can_diagnose: bool,
+    /// Attempts to submit; more than one only after one that provably had no effect.
+    #[serde(default)]
+    pub submit_attempts: u32,
+    /// The search for a run whose submission's answer was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubt>,
+    /// The end that was reported and is being confirmed, or was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<Ending>,
+    /// The wish to cancel it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel: Option<CancelState>,
+    /// The provider's own times.
+    #[serde(default)]
+    pub provider_times: RunTimes,
+    /// When we heard of its start and end.
+    #[serde(default)]
+    pub receipts: Receipts,
+    /// The resource class that it ran on, where the provider says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// What the provider itself counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported_usage: Option<Usage>,
+    /// The time each node took, where the provider tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<NodeTime>,
+    /// What it gave; kept whatever the end was.
+    #[serde(default)]
+    pub outputs: Vec<Output>,
+    /// What it used; set at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// How the cost came about; set at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settlement: Option<Settlement>,
+    /// What it cost; absent until the end, and after it when the cost is unknown: see `settlement.boundUsd`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<Usd>,
+    /// What a person should know about it.
+    #[serde(default)]
+    pub flags: BTreeSet<Flag>,
+    /// How often things happened.
+    #[serde(default)]
+    pub counters: Counters,
+}
+
+/// When each step was reached first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StepTimes {
+    /// The request was recorded.
+    pub accepted_at: Timestamp,
+    /// The (latest) submission was begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submitting_at: Option<Timestamp>,
+    /// The answer to the submission was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_doubt_at: Option<Timestamp>,
+    /// The provider had it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued_at: Option<Timestamp>,
+    /// It was seen running.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running_at: Option<Timestamp>,
+    /// Its end was reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finalizing_at: Option<Timestamp>,
+    /// It ended here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+}
+
+/// The search for a run that may or may not exist.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Doubt {
+    /// Since when.
+    pub since: Timestamp,
+    /// Did an HTTP answer come (an error), or none at all?
+    pub answered: bool,
+    /// What the submission came to.
+    pub failure: FailureRecord,
+    /// When searches found nothing: the first of an unbroken row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absent_since: Option<Timestamp>,
+    /// Searches that found nothing, in a row.
+    #[serde(default)]
+    pub absent_count: u32,
+}
+
+/// An end that was reported.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Ending {
+    /// What was reported.
+    pub status: RunStatus,
+    /// When a poll confirmed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_at: Option<Timestamp>,
+    /// Polls that said "success" and named no output.
+    #[serde(default)]
+    pub empty_confirmations: u32,
+    /// The reason that the reports themselves gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureRecord>,
+    /// Was the reason found, or the search given up?
+    #[serde(default)]
+    pub diagnosed: bool,
+}
+
+/// A wish to cancel: recorded, sent, and confirmed or refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CancelState {
+    /// When it was asked for.
+    pub asked_at: Timestamp,
+    /// What came of it.
+    pub outcome: CancelOutcome,
+    /// The provider's reason for refusing, or the last error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Attempts to send it.
+    #[serde(default)]
+    pub attempts: u32,
+}
+
+/// What came of a wish to cancel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum CancelOutcome {
+    /// Not sent yet.
+    Pending,
+    /// The provider took it; a report will tell of the end.
+    Accepted,
+    /// The provider does not cancel this run: it goes on.
+    Refused,
+}
+
+/// What a person should know about a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Flag {
+    /// Nobody knows whether there is a run, or what became of it.
+    NeedsReview,
+    /// It ran on another resource than the one that was quoted.
+    ResourceChanged,
+    /// It cost more than the quoted ceiling.
+    OverCeiling,
+    /// Outputs came after the end; they are in the events.
+    LateOutputs,
+    /// A report that contradicts the end came after it.
+    LateReport,
+    /// A webhook named another run than the task's.
+    ForeignRun,
+}
+
+/// How often things happened; not part of what the events fold to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Counters {
+    /// Webhooks received for this task.
+    pub webhooks: u32,
+    /// Those of them that changed something.
+    pub webhooks_kept: u32,
+    /// Those of them that changed nothing: repeats, stragglers, regressions.
+    pub webhooks_ignored: u32,
+    /// Answers to polls.
+    pub polls: u32,
+    /// Polls without an answer, in a row.
+    pub polls_failed: u32,
+    /// Reports with a status that we do not know.
+    pub unknown_statuses: u32,
+}
