@@ -19,9 +19,9 @@ pub use id::{CallerId, IdempotencyKey, NoticeId, ProviderId, RunId, TaskId, Tool
 pub use json_doc::JsonDoc;
 pub use money::{Price, Usd};
 pub use secret::Secret;
+pub use task::TaskRecord;
 pub use task::policy::Policy;
 pub use task::state::TaskStatus;
-pub use task::TaskRecord;
 pub use time::{Clock, SystemClock, Timestamp, TokioClock};
 pub use tool::ToolDefinition;
 

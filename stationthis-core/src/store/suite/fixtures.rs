@@ -91,6 +91,7 @@ fn full_state() -> TaskState {
         exactly_once: ExactlyOnce::Lookup,
         can_diagnose: true,
         submit_attempts: 2,
+        submit_retry_at: Some(at(7)),
         doubt: Some(Doubt {
             since: at(2),
             answered: true,
@@ -102,6 +103,8 @@ fn full_state() -> TaskState {
             status: RunStatus::TimedOut,
             confirmed_at: Some(at(6)),
             empty_confirmations: 1,
+            unconfirmed_polls: 2,
+            diagnose_attempts: 1,
             failure: Some(failure),
             diagnosed: true,
         }),
