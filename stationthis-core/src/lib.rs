@@ -7,6 +7,7 @@ pub mod json_doc;
 pub mod money;
 pub mod notify;
 pub mod provider;
+pub mod registry;
 pub mod secret;
 pub mod store;
 pub mod task;
