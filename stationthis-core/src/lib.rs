@@ -9,6 +9,7 @@ pub mod notify;
 pub mod provider;
 pub mod registry;
 pub mod secret;
+pub mod station;
 pub mod store;
 pub mod task;
 pub mod time;
@@ -20,6 +21,7 @@ pub use id::{CallerId, IdempotencyKey, NoticeId, ProviderId, RunId, TaskId, Tool
 pub use json_doc::JsonDoc;
 pub use money::{Price, Usd};
 pub use secret::Secret;
+pub use station::{Caller, RunRequest, Station, StationHandle};
 pub use task::TaskRecord;
 pub use task::policy::Policy;
 pub use task::state::TaskStatus;
