@@ -272,7 +272,6 @@ pub const PAGE_MAX: usize = 500;
 
 /// Which tasks to list. Every condition must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct TaskQuery {
     /// Of this caller only.
     pub caller: Option<CallerId>,
@@ -305,7 +304,6 @@ pub struct TaskPage {
 
 /// Which events to read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct EventQuery {
     /// Of this task only.
     pub task: Option<TaskId>,

@@ -52,6 +52,7 @@ pub fn step(state: &TaskState, event: &TaskEvent, policy: &Policy) -> Step {
         Event::LookupAbsent => step.lookup_absent(at, policy),
         Event::LookupFailed { .. } => {
             if let Some(doubt) = &mut step.state.doubt {
+                doubt.lookups = doubt.lookups.saturating_add(1);
                 (doubt.absent_since, doubt.absent_count) = (None, 0);
             }
         }
@@ -161,8 +162,14 @@ impl Step {
         }
         self.state.status = TaskStatus::InDoubt;
         self.state.times.in_doubt_at = Some(at);
-        self.state.doubt =
-            Some(Doubt { since: at, answered, failure: failure.clone(), absent_since: None, absent_count: 0 });
+        self.state.doubt = Some(Doubt {
+            since: at,
+            answered,
+            failure: failure.clone(),
+            lookups: 0,
+            absent_since: None,
+            absent_count: 0,
+        });
     }
 
     fn lookup_absent(&mut self, at: Timestamp, policy: &Policy) {
@@ -170,6 +177,7 @@ impl Step {
             return;
         }
         let Some(doubt) = &mut self.state.doubt else { return };
+        doubt.lookups = doubt.lookups.saturating_add(1);
         let since = *doubt.absent_since.get_or_insert(at);
         doubt.absent_count = doubt.absent_count.saturating_add(1);
         let needed = if doubt.answered { policy.lookup_interval } else { policy.absent_without_answer };
@@ -291,7 +299,7 @@ impl Step {
             self.state.status = TaskStatus::Finalizing;
             self.state.times.finalizing_at = Some(at);
         }
-        let ending = self.state.ending.get_or_insert_with(|| Ending {
+        let ending = self.state.ending.get_or_insert(Ending {
             status: report.status,
             confirmed_at: None,
             empty_confirmations: 0,

@@ -63,7 +63,7 @@ pub fn due_at(state: &TaskState, now: Timestamp, policy: &Policy) -> Option<Time
         TaskStatus::Accepted => Some(now),
         TaskStatus::Submitting => Some(state.submit_retry_at.unwrap_or(now)),
         TaskStatus::InDoubt => match &state.doubt {
-            Some(doubt) if can_look_up(state) && doubt.since == now => Some(now),
+            Some(doubt) if can_look_up(state) && doubt.lookups == 0 => Some(now),
             Some(_) if can_look_up(state) => by_deadline(now.plus(policy.lookup_interval)),
             Some(_) | None => Some(state.deadline_at),
         },

@@ -258,6 +258,9 @@ pub struct Doubt {
     pub answered: bool,
     /// What the submission came to.
     pub failure: FailureRecord,
+    /// Searches so far.
+    #[serde(default)]
+    pub lookups: u32,
     /// When searches found nothing: the first of an unbroken row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absent_since: Option<Timestamp>,

@@ -98,6 +98,7 @@ fn full_state() -> TaskState {
             failure: failure.clone(),
             absent_since: Some(at(3)),
             absent_count: 1,
+            lookups: 3,
         }),
         ending: Some(Ending {
             status: RunStatus::TimedOut,
