@@ -91,7 +91,7 @@ pub(super) fn release(conn: &Connection, owner: &str) -> Ran<()> {
 /// Tasks that are due, the longest first.
 pub(super) const TASKS: Queue = Queue {
     free: "SELECT n, record FROM task WHERE due_at <= ?1 AND (lease_until IS NULL OR lease_until <= ?1)
-           ORDER BY due_at, task_id LIMIT ?2",
+           ORDER BY due_at, n LIMIT ?2",
     take: "UPDATE task SET lease_owner = ?1, lease_until = ?2 WHERE n = ?3",
     next_free: "SELECT due_at FROM task WHERE due_at IS NOT NULL AND (lease_until IS NULL OR lease_until <= ?1)
                 ORDER BY due_at LIMIT 1",

@@ -169,7 +169,12 @@ pub(super) fn list(conn: &Connection, query: &TaskQuery) -> Ran<TaskPage> {
     let sql = [
         "SELECT task_id, record FROM task WHERE task_id < ?1",
         if query.caller.is_some() { " AND caller = ?2" } else { "" },
-        if query.tool.is_some() { " AND tool_id = ?3" } else { "" },
+        // A popular tool has far more tasks than one caller: the unary plus keeps the caller's index in use.
+        match (&query.tool, &query.caller) {
+            (None, _) => "",
+            (Some(_), None) => " AND tool_id = ?3",
+            (Some(_), Some(_)) => " AND +tool_id = ?3",
+        },
         if query.statuses.is_empty() { "" } else { " AND status IN (SELECT value FROM json_each(?4))" },
         " ORDER BY task_id DESC LIMIT ?5",
     ]

@@ -145,3 +145,46 @@ async fn an_unreadable_record_stops_nobody_else() {
     assert_eq!(store.get(bad.task_id).await.unwrap_err().kind(), ErrorKind::Corrupt);
     assert_eq!(store.claim_due(&claim("a", at(1))).await.unwrap().items, [good]);
 }
+
+#[tokio::test]
+async fn two_processes_share_a_file() {
+    let dir = TempDir::new().unwrap();
+    let (one, two) = (open(&dir).await, open(&dir).await);
+    let (first, second) = (task("anna"), task("anna"));
+    insert(&one, &first).await;
+    assert_eq!(insert(&two, &second).await, 2, "they number their events together");
+    assert_eq!(two.get(first.task_id).await.unwrap().as_ref(), Some(&first));
+    let single = Claim { limit: 1, ..claim("one", at(1)) };
+    assert_eq!(one.claim_due(&single).await.unwrap().items, [first.clone()]);
+    assert_eq!(two.claim_due(&claim("two", at(1))).await.unwrap().items, [second]);
+    let first = commit(&two, Change::new(first, vec![])).await;
+    let stale = one.commit(1, &Change::new(first.clone(), vec![])).await.unwrap();
+    assert_eq!(stale, Committed::Stale(Box::new(first)));
+}
+
+#[tokio::test]
+async fn a_full_disk_is_unavailable_and_recovers() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir).await;
+    let first = task("anna");
+    insert(&store, &first).await;
+    let limit = async |pages: i64| {
+        let set = move |conn: &Connection| -> Ran<i64> {
+            Ok(conn.pragma_update_and_check(None, "max_page_count", pages, |row| row.get(0))?)
+        };
+        store.writer.run("limit", set).await.unwrap()
+    };
+    // The limit cannot be below what is in use: no further page then.
+    limit(1).await;
+    let body = Bytes::from(vec![0; 100_000]);
+    let change = Change::new(first.clone(), vec![]);
+    let (big, small) = tokio::join!(store.put_document("big", "a", None, body.clone()), store.commit(1, &change));
+    let error = big.unwrap_err();
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::StoreUnavailable, Retry::Backoff));
+    assert!(error.message().unwrap().contains("full"), "{error}");
+    // The one that shared the transaction is whole or absent, and its answer says which.
+    let revision = store.get(first.task_id).await.unwrap().unwrap().revision;
+    assert_eq!(revision, if small.is_ok() { 2 } else { 1 });
+    limit(1_000_000).await;
+    assert_eq!(store.put_document("big", "a", None, body).await.unwrap(), Put::Done(1));
+}
