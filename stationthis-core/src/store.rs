@@ -1,10 +1,14 @@
 //! The contract with durable memory.
 
 mod memory;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 #[cfg(test)]
 pub(crate) mod suite;
 
 pub use memory::MemoryStore;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
 
 use std::time::Duration;
 

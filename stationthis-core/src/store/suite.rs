@@ -13,6 +13,7 @@ macro_rules! store_suite {
         $crate::store::suite::store_suite!(@tests $fresh, tasks: [
             a_full_record_survives_the_round_trip,
             a_repeated_key_finds_the_first_task,
+            a_double_tap_makes_one_task,
             a_repeated_id_finds_the_first_task,
             commits_are_done_stale_or_missing,
             a_stale_commit_writes_nothing,
@@ -25,6 +26,7 @@ macro_rules! store_suite {
         $crate::store::suite::store_suite!(@tests $fresh, queues: [
             the_longest_due_task_is_claimed_first,
             a_lease_excludes_everybody_until_it_ends,
+            claims_at_the_same_time_share_nothing,
             commits_keep_release_and_extend_leases,
             a_claim_tells_when_to_come_back,
             an_owner_frees_all_its_leases,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 
 use super::fixtures::{at, claim, commit, event, insert, task};
 use crate::error::{ErrorKind, Retry};
@@ -53,6 +54,19 @@ pub(crate) async fn a_lease_excludes_everybody_until_it_ends(store: Store) {
     }
     assert_eq!(ids(&store.claim_due(&claim("b", at(60))).await.unwrap()), [record.task_id]);
     assert_eq!(ids(&store.claim_due(&claim("a", at(61))).await.unwrap()), []);
+}
+
+pub(crate) async fn claims_at_the_same_time_share_nothing(store: Store) {
+    for _ in 0..12 {
+        due(&store, Some(at(0))).await;
+    }
+    let claims: Vec<_> = (0..4).map(|i| Claim { limit: 4, ..claim(&format!("worker-{i}"), at(0)) }).collect();
+    let claimed = join_all(claims.iter().map(|claim| store.claim_due(claim))).await;
+    let mut all: Vec<_> = claimed.iter().flat_map(|claimed| ids(claimed.as_ref().unwrap())).collect();
+    assert_eq!(all.len(), 12);
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), 12, "none twice");
 }
 
 pub(crate) async fn commits_keep_release_and_extend_leases(store: Store) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 
 use super::fixtures::{at, commit, event, full_task, insert, task};
 use crate::error::{ErrorKind, Retry};
@@ -66,6 +67,16 @@ pub(crate) async fn a_repeated_key_finds_the_first_task(store: Store) {
     // Without a key, nothing is a repetition.
     insert(&*store, &task("anna")).await;
     insert(&*store, &task("anna")).await;
+}
+
+pub(crate) async fn a_double_tap_makes_one_task(store: Store) {
+    let key = Some(IdempotencyKey::new("tap").unwrap());
+    let taps: Vec<_> = (0..8).map(|_| TaskRecord { idempotency_key: key.clone(), ..task("anna") }).collect();
+    let answers = join_all(taps.iter().map(|tap| store.insert(tap, &[]))).await;
+    let new: Vec<_> = taps.iter().zip(&answers).filter(|(_, answer)| matches!(answer, Ok(Inserted::New(_)))).collect();
+    assert_eq!(new.len(), 1, "{answers:?}");
+    let first = Inserted::Duplicate(Box::new(new[0].0.clone()));
+    assert_eq!(answers.iter().filter(|answer| answer.as_ref().is_ok_and(|a| *a == first)).count(), 7);
 }
 
 pub(crate) async fn a_repeated_id_finds_the_first_task(store: Store) {
