@@ -132,3 +132,15 @@ pub(crate) fn millis(value: &Value) -> i64 {
     let time: jiff::Timestamp = value.as_str().unwrap().parse().unwrap();
     time.as_millisecond()
 }
+
+/// The names of an object's fields in alphabetical order, with spaces between.
+pub(crate) fn keys(value: &Value) -> String {
+    let mut keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys.join(" ")
+}
+
+/// An id as a part of a path.
+pub(crate) fn path_of(id: &Value) -> &str {
+    id.as_str().unwrap()
+}
