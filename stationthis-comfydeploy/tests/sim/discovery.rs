@@ -56,27 +56,31 @@ async fn without_a_page_size_the_offset_is_ignored() {
 
 #[tokio::test]
 async fn two_thousand_deployments_are_paged_through() {
+    const PAGE: usize = 20;
     let config = SimConfig { catalogue: SimCatalogue::sized(2_000), ..instant() };
     let client = Client::with(config).await;
+    let (_, workflows) = client.get("/workflows?limit=5000").await;
+    assert_eq!(ids(&workflows).len(), 2_000);
     let mut seen = BTreeSet::new();
-    let mut last = None;
     for fluid in [false, true] {
-        for offset in (0..).step_by(250) {
-            let (_, page) = client.get(&format!("/deployments?is_fluid={fluid}&page_size=250&offset={offset}")).await;
-            let Some(first) = page.get(0) else {
-                break;
-            };
-            assert!((30..=70).contains(&first["version"]["workflow_api"].as_object().unwrap().len()));
-            assert_eq!(first["modal_image_id"].is_string(), fluid);
+        // The first page, one in the middle, the last, and the one after it.
+        for (offset, expected) in [(0, PAGE), (500, PAGE), (990, 10), (1_000, 0)] {
+            let path = format!("/deployments?is_fluid={fluid}&page_size={PAGE}&offset={offset}");
+            let (_, page) = client.get(&path).await;
+            assert_eq!(ids(&page).len(), expected, "{path}");
             seen.extend(ids(&page));
-            last = page.as_array().unwrap().last().cloned();
+            for deployment in page.as_array().unwrap() {
+                assert_eq!(deployment["modal_image_id"].is_string(), fluid);
+                let nodes = deployment["version"]["workflow_api"].as_object().unwrap().len();
+                assert!((30..=60).contains(&nodes), "{nodes}");
+            }
         }
     }
-    assert_eq!(seen.len(), 2_000);
+    assert_eq!(seen.len(), 2 * (PAGE + PAGE + 10));
     // A generated deployment is the same when asked for alone.
-    let last = last.unwrap();
-    let (_, alone) = client.get(&format!("/deployment/{}", path_of(&last["id"]))).await;
-    assert_eq!(alone, last);
+    let (_, page) = client.get("/deployments?page_size=1&offset=999").await;
+    let (_, alone) = client.get(&format!("/deployment/{}", path_of(&page[0]["id"]))).await;
+    assert_eq!(alone, page[0]);
 }
 
 #[tokio::test]
