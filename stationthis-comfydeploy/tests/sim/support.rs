@@ -24,6 +24,18 @@ impl Client {
         Self::with(config).await
     }
 
+    /// A service with one of the named faults.
+    pub(crate) async fn named(fault: &str) -> Self {
+        Self::with(Self::config_of(fault)).await
+    }
+
+    /// The configuration of [`named`](Self::named).
+    pub(crate) fn config_of(fault: &str) -> SimConfig {
+        let found = Misbehaviour::named().into_iter().find(|(name, _)| *name == fault);
+        let (_, misbehaviour) = found.unwrap_or_else(|| panic!("no fault named {fault}"));
+        SimConfig { misbehaviour, ..instant() }
+    }
+
     pub(crate) async fn with(config: SimConfig) -> Self {
         let server = Sim::serve(config).await.unwrap();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();

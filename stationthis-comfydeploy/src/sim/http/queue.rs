@@ -58,7 +58,7 @@ pub(super) async fn queue(State(sim): State<Sim>, headers: HeaderMap, body: Byte
     }
     let hooks_done = first.hooks_done.subscribe();
     worker::start(&sim, first.clone(), head_start);
-    if faults.early_hook && first.facts.webhook.is_some() {
+    if faults.early_hook && hooks::callable(&first).is_some() {
         hooks::wait_for_hook(hooks_done, 0, EARLY_HOOK_WAIT).await;
     }
     tokio::time::sleep(latency + faults.queue_slow.unwrap_or_default()).await;
