@@ -12,6 +12,8 @@ mod errors;
 mod faults;
 #[path = "sim/files.rs"]
 mod files;
+#[path = "sim/lists.rs"]
+mod lists;
 #[path = "sim/queue_faults.rs"]
 mod queue_faults;
 #[path = "sim/receiver.rs"]

@@ -1,6 +1,6 @@
 //! Refusals, word for word as recorded.
 
-use crate::support::{Client, instant, path_of};
+use crate::support::{Client, instant, str_of};
 use reqwest::Method;
 use serde_json::{Value, json};
 use stationthis_comfydeploy::sim::SimConfig;
@@ -201,7 +201,7 @@ async fn the_books_have_every_request_and_its_json() {
     let client = Client::new().await;
     let body = client.queue_body("Workshop Sketch", json!({ "webhook": "task:1" })).await;
     let (_, answer) = client.post("/run/deployment/queue", &body).await;
-    client.run(path_of(&answer["run_id"])).await;
+    client.run(str_of(&answer["run_id"])).await;
     let books = client.server.sim.books();
     assert_eq!(books.count_requests("POST", "/api/run/deployment/queue"), 1);
     assert_eq!(books.count_requests("GET", "/api/run/"), 1);

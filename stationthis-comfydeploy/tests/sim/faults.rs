@@ -1,7 +1,7 @@
 //! Every fault of a run by its name: it does what it says, and nothing else.
 
 use crate::receiver::{Hook, Receiver};
-use crate::support::{Client, instant, millis, path_of};
+use crate::support::{Client, instant, millis, str_of};
 use reqwest::Method;
 use serde_json::{Value, json};
 use stationthis_comfydeploy::sim::{Misbehaviour, SimConfig};
@@ -88,7 +88,7 @@ impl Told {
 
     /// The rows of the unfiltered run list.
     async fn rows(&self) -> Vec<Value> {
-        let path = format!("/workflow/{}/runs?limit=1&with_inputs=false", path_of(&self.run["workflow_id"]));
+        let path = format!("/workflow/{}/runs?limit=1&with_inputs=false", str_of(&self.run["workflow_id"]));
         let (_, list) = self.client.get(&path).await;
         assert_eq!(list[0]["id"], self.id.as_str());
         list[0]["outputs"].as_array().unwrap().clone()
@@ -342,7 +342,7 @@ async fn get_run_500() {
 async fn lists_500() {
     let client = Client::new().await;
     let deployment = client.deployment(TOOL, "production").await;
-    let workflow = path_of(&deployment["workflow_id"]);
+    let workflow = str_of(&deployment["workflow_id"]);
     client.server.sim.set_misbehaviour(Client::config_of("lists_500").misbehaviour);
     for path in [
         "/deployments".to_owned(),
@@ -354,7 +354,7 @@ async fn lists_500() {
     ] {
         assert_crash(&client, &path).await;
     }
-    let (status, _) = client.get(&format!("/deployment/{}", path_of(&deployment["id"]))).await;
+    let (status, _) = client.get(&format!("/deployment/{}", str_of(&deployment["id"]))).await;
     assert_eq!(status, 200);
     let (status, _) = client.post("/run/deployment/queue", &json!({ "deployment_id": deployment["id"] })).await;
     assert_eq!(status, 200);
@@ -384,7 +384,7 @@ async fn string_durations() {
     told.client.server.sim.set_misbehaviour(Misbehaviour::default());
     assert!(told.client.run(&told.id).await["duration"].is_f64());
     // The lists always do it.
-    let (_, list) = told.client.get(&format!("/v2/workflow/{}/runs", path_of(&told.run["workflow_id"]))).await;
+    let (_, list) = told.client.get(&format!("/v2/workflow/{}/runs", str_of(&told.run["workflow_id"]))).await;
     assert_eq!(list[0]["duration"], text.as_str());
 }
 
@@ -394,7 +394,7 @@ async fn seconds_less_timestamps() {
     let cut = |value: &Value| value.as_str().unwrap().len() == "2025-03-04T05:06Z".len();
     assert!(told.run["updated_at"].as_str().unwrap().ends_with(":00Z"));
     assert!(millis(&told.run["ended_at"]) >= millis(&told.run["created_at"]));
-    let (_, list) = told.client.get(&format!("/v2/workflow/{}/runs", path_of(&told.run["workflow_id"]))).await;
+    let (_, list) = told.client.get(&format!("/v2/workflow/{}/runs", str_of(&told.run["workflow_id"]))).await;
     assert!(["created_at", "updated_at", "queued_at", "ended_at"].iter().all(|field| cut(&list[0][field])), "{list}");
     let hooks = told.hooks(4).await;
     let success = &hooks[positions(&hooks, "success")[0]];

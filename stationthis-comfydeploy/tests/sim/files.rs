@@ -1,6 +1,6 @@
 //! Uploads, the bucket, and the pictures in it.
 
-use crate::support::{Client, keys, path_of};
+use crate::support::{Client, keys, str_of};
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
@@ -117,7 +117,7 @@ async fn a_data_url_becomes_a_file_before_the_run_is_stored() {
 async fn picture(client: &Client, inputs: Value) -> (u32, u32, Vec<u8>) {
     let id = client.queue("Text to Image", json!({ "inputs": inputs })).await;
     let run = client.end(&id).await;
-    let url = path_of(&run["outputs"][0]["data"]["images"][0]["url"]);
+    let url = str_of(&run["outputs"][0]["data"]["images"][0]["url"]);
     let bytes = client.http.get(url).send().await.unwrap().bytes().await.unwrap();
     let mut reader = png::Decoder::new(Cursor::new(bytes)).read_info().unwrap();
     let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
@@ -164,7 +164,7 @@ async fn fetch(client: &Client, url: &str) -> (u16, bytes::Bytes) {
 async fn a_private_bucket_wants_a_signature() {
     let (client, _, file) = private(Duration::from_secs(3600)).await;
     assert_eq!(file["is_public"], false);
-    let url = path_of(&file["url"]);
+    let url = str_of(&file["url"]);
     assert!(url.contains("?X-Amz-Algorithm=") && url.contains("&X-Amz-Expires=3600&"), "{url}");
     let (status, bytes) = fetch(&client, url).await;
     assert_eq!(status, 200);
@@ -183,7 +183,7 @@ async fn a_private_bucket_wants_a_signature() {
 async fn a_presigned_url_expires_and_the_next_read_gives_a_new_one() {
     // It lives until the second it was signed in is over.
     let (client, id, file) = private(Duration::ZERO).await;
-    let url = path_of(&file["url"]);
+    let url = str_of(&file["url"]);
     let expired = async {
         loop {
             let (status, text) = fetch(&client, url).await;

@@ -1,7 +1,7 @@
 //! Faults of the queue call: what the caller sees, and what the books say really happened.
 
 use crate::receiver::Receiver;
-use crate::support::{Client, millis, path_of};
+use crate::support::{Client, millis, str_of};
 use reqwest::Method;
 use serde_json::{Value, json};
 use stationthis_comfydeploy::sim::{RunBook, SimConfig};
@@ -44,11 +44,11 @@ impl Call {
         assert!(book.container.is_some());
         let path = format!(
             "/v2/workflow/{}/runs?deployment_id={}&limit=5",
-            path_of(&self.deployment["workflow_id"]),
-            path_of(&self.deployment["id"])
+            str_of(&self.deployment["workflow_id"]),
+            str_of(&self.deployment["id"])
         );
         let (_, list) = self.client.get(&path).await;
-        let found = self.client.run(path_of(&list[0]["id"])).await;
+        let found = self.client.run(str_of(&list[0]["id"])).await;
         assert!(found["webhook"].as_str().unwrap().ends_with("?task=t1"));
     }
 
@@ -137,7 +137,7 @@ async fn queue_slow() {
     assert!(begun.elapsed() >= Duration::from_secs(1));
     // The run did not wait for the answer.
     assert!(run_took < begun.elapsed());
-    assert_eq!(client.server.sim.books().runs[0].id, path_of(&answer["run_id"]));
+    assert_eq!(client.server.sim.books().runs[0].id, str_of(&answer["run_id"]));
 }
 
 #[tokio::test]

@@ -152,7 +152,7 @@ pub(crate) fn keys(value: &Value) -> String {
     keys.join(" ")
 }
 
-/// An id as a part of a path.
-pub(crate) fn path_of(id: &Value) -> &str {
-    id.as_str().unwrap()
+/// A text, such as an id for a path.
+pub(crate) fn str_of(value: &Value) -> &str {
+    value.as_str().unwrap()
 }
