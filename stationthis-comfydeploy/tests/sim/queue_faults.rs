@@ -2,12 +2,25 @@
 
 use crate::receiver::Receiver;
 use crate::support::{Client, millis, str_of};
+use crate::told::TOOL;
 use reqwest::Method;
 use serde_json::{Value, json};
 use stationthis_comfydeploy::sim::{RunBook, SimConfig};
 use std::time::{Duration, Instant};
 
-const TOOL: &str = "Text to Image";
+/// The named faults tested here.
+pub(crate) const TESTED: [&str; 10] = [
+    "queue_500_but_runs",
+    "queue_400_but_runs",
+    "queue_500_no_run",
+    "queue_slow",
+    "queue_drop_answer",
+    "queue_drop_request",
+    "queue_refused_401",
+    "queue_refused_403",
+    "queue_refused_404",
+    "cold_start_long",
+];
 
 /// A queue call under a fault.
 struct Call {
