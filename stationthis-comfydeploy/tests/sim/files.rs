@@ -1,6 +1,6 @@
 //! Uploads, the bucket, and the pictures in it.
 
-use crate::support::{Client, keys, str_of};
+use crate::support::{Client, PATIENCE, keys, str_of};
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
@@ -192,7 +192,7 @@ async fn a_presigned_url_expires_and_the_next_read_gives_a_new_one() {
             }
         }
     };
-    let text = tokio::time::timeout(Duration::from_secs(10), expired).await.unwrap();
+    let text = tokio::time::timeout(PATIENCE, expired).await.unwrap();
     assert!(text.contains("Request has expired"), "{text}");
     let again = client.run(&id).await;
     assert_ne!(again["outputs"][0]["data"]["images"][0]["url"], url);

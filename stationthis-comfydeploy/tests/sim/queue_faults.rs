@@ -2,7 +2,7 @@
 
 use crate::receiver::Receiver;
 use crate::support::{Client, millis, str_of};
-use crate::told::TOOL;
+use crate::told::{TOOL, one_at_a_time, run_another};
 use reqwest::Method;
 use serde_json::{Value, json};
 use stationthis_comfydeploy::sim::{RunBook, SimConfig};
@@ -32,7 +32,7 @@ struct Call {
 
 impl Call {
     async fn new(fault: &str) -> Self {
-        let client = Client::named(fault).await;
+        let client = Client::with(one_at_a_time(fault)).await;
         let receiver = Receiver::new().await;
         let webhook = format!("{}?task=t1", receiver.url);
         let deployment = client.deployment(TOOL, "production").await;
@@ -115,6 +115,10 @@ async fn queue_500_no_run() {
     assert_eq!(call.answer.as_ref().unwrap(), &(500, text.to_owned()));
     let book = call.assert_nothing(1).unwrap();
     assert_eq!(book.status, "failed");
+    // Nor does anything happen later.
+    run_another(&call.client).await;
+    let later = call.client.book(&book.id);
+    assert_eq!((later.hooks_sent, later.outputs), (0, 0));
     // The row is there for whoever looks for it.
     let run = call.client.run(&book.id).await;
     assert_eq!((&run["status"], &run["queued_at"]), (&json!("failed"), &json!(null)));

@@ -1,12 +1,13 @@
 //! A webhook receiver that remembers what it got.
 
+use crate::support::PATIENCE;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::watch;
 
 #[derive(Debug, Clone)]
@@ -67,7 +68,7 @@ impl Receiver {
     pub(crate) async fn wait(&self, wanted: impl Fn(&[Hook]) -> bool) -> Vec<Hook> {
         let mut count = self.inbox.count.subscribe();
         let arrived = count.wait_for(|_| wanted(&self.hooks()));
-        let in_time = tokio::time::timeout(Duration::from_secs(10), arrived).await;
+        let in_time = tokio::time::timeout(PATIENCE, arrived).await;
         let hooks = self.hooks();
         assert!(in_time.is_ok(), "only these arrived: {hooks:#?}");
         hooks

@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 use stationthis_comfydeploy::sim::{Misbehaviour, RunBook, Sim, SimConfig, SimServer, SimTiming};
 use std::time::Duration;
 
+/// How long anything is waited for: far longer than it takes, since a busy machine is no failure.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
 pub(crate) struct Client {
     pub(crate) server: SimServer,
     pub(crate) http: reqwest::Client,
@@ -116,7 +119,7 @@ impl Client {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), poll).await.expect("not in time")
+        tokio::time::timeout(PATIENCE, poll).await.expect("not in time")
     }
 
     /// Polls until the run has ended.
@@ -135,7 +138,7 @@ impl Client {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), wait).await.expect("not in time");
+        tokio::time::timeout(PATIENCE, wait).await.expect("not in time");
     }
 }
 
