@@ -126,6 +126,6 @@ fn looks_like_base64(content: &[u8]) -> bool {
     let (letters, _) = content.split_at(content.len() - padding);
     padding <= 2
         && letters.len() % 4 != 1
-        && (padding == 0 || content.len() % 4 == 0)
+        && (padding == 0 || content.len().is_multiple_of(4))
         && letters.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_'))
 }
