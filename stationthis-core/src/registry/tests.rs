@@ -1,114 +1,15 @@
-use std::collections::VecDeque;
+mod scripted;
 
-use async_trait::async_trait;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::TryRecvError;
 
+use self::scripted::{Answer, Scripted};
 use super::*;
 use crate::cost::RateCard;
 use crate::id::ToolId;
 use crate::json_doc::JsonDoc;
-use crate::provider::{
-    CancelAnswer, Capabilities, Diagnosis, Lookup, LookupRequest, RunRef, Submission, SubmitRequest, UploadFile,
-    UploadedFile, WebhookReading,
-};
-use crate::task::report::RunReport;
 use crate::time::TokioClock;
-use crate::webhook::WebhookRequest;
-
-/// One answer to `discover`.
-#[derive(Clone, Debug)]
-enum Answer {
-    Tools(Vec<ToolDefinition>),
-    Fails,
-    Takes(Duration, Vec<ToolDefinition>),
-}
-
-/// Answers by a script; the last line of it for ever. It does nothing but discover.
-#[derive(Debug)]
-struct Scripted {
-    id: ProviderId,
-    script: Mutex<VecDeque<Answer>>,
-    asked: AtomicU32,
-}
-
-impl Scripted {
-    fn new(id: &str, script: impl IntoIterator<Item = Answer>) -> Arc<Self> {
-        let script = Mutex::new(script.into_iter().collect());
-        Arc::new(Self { id: ProviderId::new(id).unwrap(), script, asked: AtomicU32::new(0) })
-    }
-
-    fn asked(&self) -> u32 {
-        self.asked.load(Ordering::SeqCst)
-    }
-}
-
-fn not_scripted<T>() -> Result<T> {
-    Err(Error::new(ErrorKind::Unsupported, "do what is not scripted"))
-}
-
-#[async_trait]
-impl ServiceProvider for Scripted {
-    fn id(&self) -> &ProviderId {
-        &self.id
-    }
-
-    fn service_name(&self) -> &str {
-        "scripted"
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::poll_only()
-    }
-
-    async fn discover(&self) -> Result<Catalogue> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        let answer = {
-            let mut script = self.script.lock().unwrap();
-            if script.len() > 1 { script.pop_front() } else { script.front().cloned() }
-        };
-        let tools = match answer.unwrap() {
-            Answer::Tools(tools) => tools,
-            Answer::Takes(time, tools) => {
-                tokio::time::sleep(time).await;
-                tools
-            }
-            Answer::Fails => {
-                return Err(Error::new(ErrorKind::Unavailable, "list workflows").with_http(502, "bad gateway"));
-            }
-        };
-        Ok(Catalogue { rate_card: Some(RateCard::new("script")), ..Catalogue::new(tools) })
-    }
-
-    async fn submit(&self, _: &SubmitRequest) -> Result<Submission> {
-        not_scripted()
-    }
-
-    async fn poll(&self, _: &RunRef) -> Result<RunReport> {
-        not_scripted()
-    }
-
-    async fn cancel(&self, _: &RunRef) -> Result<CancelAnswer> {
-        not_scripted()
-    }
-
-    async fn upload(&self, _: UploadFile) -> Result<UploadedFile> {
-        not_scripted()
-    }
-
-    async fn lookup(&self, _: &LookupRequest) -> Result<Lookup> {
-        not_scripted()
-    }
-
-    async fn diagnose(&self, _: &RunRef) -> Result<Option<Diagnosis>> {
-        not_scripted()
-    }
-
-    fn read_webhook(&self, _: &WebhookRequest) -> Result<WebhookReading> {
-        not_scripted()
-    }
-}
 
 fn tool(provider: &str, key: &str, name: &str) -> ToolDefinition {
     let provider = ProviderId::new(provider).unwrap();
@@ -356,7 +257,7 @@ async fn what_was_typed_is_resolved_exactly_or_not_at_all() {
 #[tokio::test(start_paused = true)]
 async fn a_restart_serves_the_same_tools_at_once_and_marks_them_stale() {
     let before = Scripted::new("p", [Answer::Tools(tools("p", 0..5)), Answer::Tools(tools("p", 1..5))]);
-    let gone = Scripted::new("gone", [Answer::Tools(tools("gone", 0..2))]);
+    let gone = Scripted::new("gone", [Answer::Tools(tools("gone", 10..12))]);
     let old = registry(&[&before, &gone]);
     old.refresh().await.unwrap();
     old.refresh().await.unwrap();
