@@ -7,5 +7,9 @@
 mod cancel;
 #[path = "station/misbehaviour.rs"]
 mod misbehaviour;
+#[path = "station/recordings.rs"]
+mod recordings;
+#[path = "it/replay.rs"]
+mod replay;
 #[path = "station/rig.rs"]
 mod rig;

@@ -25,6 +25,9 @@ pub(crate) struct Recording {
     target: Vec<Hook>,
     #[serde(default, rename = "final")]
     last: Option<Answer>,
+    /// The run as the service's database had it, where the queue call answered with an error.
+    #[serde(default)]
+    row: Option<String>,
 }
 
 /// A request and its answer.
@@ -103,6 +106,17 @@ impl Recording {
     pub(crate) fn run_id(&self) -> Option<String> {
         let answer: Value = serde_json::from_str(&self.queue().body).ok()?;
         Some(answer.get("run_id")?.as_str()?.to_owned())
+    }
+
+    /// The run that the service made although its queue call answered with an error: from the database, or from the
+    /// workflow's run list.
+    pub(crate) fn row(&self) -> Option<Value> {
+        if let Some(row) = &self.row {
+            return serde_json::from_str(row).ok();
+        }
+        let list = self.requests.iter().find(|r| r.path.ends_with("/runs"))?;
+        let rows: Vec<Value> = serde_json::from_str(&list.body).ok()?;
+        rows.into_iter().next()
     }
 
     /// Every delivery in the order of arrival.
