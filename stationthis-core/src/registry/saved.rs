@@ -24,6 +24,7 @@ pub(super) struct SavedRef<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Saved {
+    v: u32,
     pub(super) providers: Vec<ProviderStatus>,
     pub(super) names: Vec<Names>,
     pub(super) tools: Vec<ToolDefinition>,
@@ -52,10 +53,15 @@ impl<'a> SavedRef<'a> {
 impl Saved {
     pub(super) fn read(bytes: &[u8]) -> Result<Self> {
         let corrupt = || Error::new(ErrorKind::Corrupt, "restore catalogue");
-        let Version { v } = serde_json::from_slice(bytes).map_err(|e| corrupt().with_source(e))?;
-        if v != VERSION {
-            return Err(corrupt().with_message("it is of another version").with_context("version", v));
+        let other = |v: u32| corrupt().with_message("it is of another version").with_context("version", v);
+        match serde_json::from_slice::<Self>(bytes) {
+            Ok(saved) if saved.v == VERSION => Ok(saved),
+            Ok(saved) => Err(other(saved.v)),
+            // Another version need not have the other fields.
+            Err(error) => Err(match serde_json::from_slice::<Version>(bytes) {
+                Ok(Version { v }) if v != VERSION => other(v),
+                _ => corrupt().with_source(error),
+            }),
         }
-        serde_json::from_slice(bytes).map_err(|e| corrupt().with_source(e))
     }
 }

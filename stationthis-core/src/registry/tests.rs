@@ -40,7 +40,7 @@ async fn a_failing_provider_keeps_its_tools_and_is_stale_with_its_age_and_error(
     tokio::time::advance(Duration::from_secs(300)).await;
 
     let outcome = registry.refresh().await.unwrap();
-    assert_eq!(outcome.failed, [flaky.id.clone()]);
+    assert_eq!(outcome.failed, std::slice::from_ref(&flaky.id));
     assert_eq!(outcome.diff.added, [ToolId::new("steady:k12").unwrap()]);
     assert!(outcome.diff.removed.is_empty());
     let status = outcome.snapshot.provider(&flaky.id).unwrap();
@@ -105,7 +105,7 @@ async fn a_slow_provider_is_given_up_and_does_not_hold_the_others() {
     let begun = tokio::time::Instant::now();
     let outcome = registry.refresh().await.unwrap();
     assert_eq!(begun.elapsed(), RegistryPolicy::default().discover_timeout);
-    assert_eq!(outcome.failed, [slow.id.clone()]);
+    assert_eq!(outcome.failed, std::slice::from_ref(&slow.id));
     assert_eq!(count(&registry), 3);
 }
 

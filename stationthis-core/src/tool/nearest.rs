@@ -29,6 +29,10 @@ fn distance(a: &[char], b: &[char], limit: usize) -> Option<usize> {
         }
         previous_a = Some(from);
         before = std::mem::replace(&mut last, current);
+        // What follows is built on these two rows only, and never gets smaller.
+        if before.iter().chain(&last).all(|changes| *changes > limit) {
+            return None;
+        }
     }
     last.last().copied().filter(|found| *found <= limit)
 }

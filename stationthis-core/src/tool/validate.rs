@@ -9,7 +9,7 @@ mod tests;
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::{Map, Value};
 
-pub use self::bounds::{MAX_DEPTH, MAX_INPUT_BYTES, MAX_MEDIA_BYTES, MAX_MEDIA_TOTAL_BYTES};
+pub use self::bounds::{MAX_DEPTH, MAX_INPUT_BYTES, MAX_MEDIA_BYTES, MAX_MEDIA_TOTAL_BYTES, MAX_VALUES};
 use self::media::MediaInputs;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json_doc::JsonDoc;
@@ -27,8 +27,8 @@ const MAX_PATTERN_BYTES: usize = 1 << 20;
 /// - inputs that the schema forbids by `additionalProperties: false`, as rule `unknownInput`, with what was probably
 ///   meant;
 /// - the character U+0000 anywhere, in names too, as rule `nul`, because stores and services cannot hold it;
-/// - more than [`MAX_INPUT_BYTES`], [`MAX_MEDIA_BYTES`], [`MAX_MEDIA_TOTAL_BYTES`] or [`MAX_DEPTH`], as rule
-///   `tooLarge`; then the schema is not asked;
+/// - more than [`MAX_INPUT_BYTES`], [`MAX_MEDIA_BYTES`], [`MAX_MEDIA_TOTAL_BYTES`], [`MAX_VALUES`] or [`MAX_DEPTH`],
+///   as rule `tooLarge`; then the schema is not asked;
 /// - at a property with `format: "uri"` and a `contentMediaType`, as rule `media`: what is neither an http(s) URL nor
 ///   a data URL of that media type. Nothing is fetched.
 ///

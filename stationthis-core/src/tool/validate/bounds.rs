@@ -16,13 +16,15 @@ pub const MAX_MEDIA_BYTES: usize = 10 << 20;
 pub const MAX_MEDIA_TOTAL_BYTES: usize = 4 * MAX_MEDIA_BYTES;
 /// The most levels of lists and objects, because deeper values are attacks on recursive readers, not inputs.
 pub const MAX_DEPTH: usize = 32;
+/// The most values, those in lists and objects counted, because each takes far more memory to check than to send.
+pub const MAX_VALUES: usize = 20_000;
 
 /// How many problems are listed, because nobody reads more and hostile inputs can have one per byte.
 pub(super) const MAX_PROBLEMS: usize = 100;
 
-/// Walks through all values; stops descending at [`MAX_DEPTH`].
+/// Walks through all values, up to [`MAX_VALUES`] and [`MAX_DEPTH`].
 pub(super) fn check(asked: &Map<String, Value>, media_inputs: &MediaInputs) -> Vec<InputProblem> {
-    let mut walk = Walk { problems: Vec::new(), text_bytes: 0, media_bytes: 0 };
+    let mut walk = Walk { problems: Vec::new(), values: 0, text_bytes: 0, media_bytes: 0 };
     for (name, value) in asked {
         let pointer = format!("/{}", escape(name));
         walk.key(name, "");
@@ -30,6 +32,10 @@ pub(super) fn check(asked: &Map<String, Value>, media_inputs: &MediaInputs) -> V
     }
     if walk.text_bytes > MAX_INPUT_BYTES {
         let message = format!("the inputs must have at most {MAX_INPUT_BYTES} bytes; they have {}.", walk.text_bytes);
+        walk.problems.insert(0, InputProblem::new("", "tooLarge", message));
+    }
+    if walk.values > MAX_VALUES {
+        let message = format!("the inputs must have at most {MAX_VALUES} values in all their lists and objects.");
         walk.problems.insert(0, InputProblem::new("", "tooLarge", message));
     }
     if walk.media_bytes > MAX_MEDIA_TOTAL_BYTES {
@@ -41,6 +47,7 @@ pub(super) fn check(asked: &Map<String, Value>, media_inputs: &MediaInputs) -> V
 
 struct Walk {
     problems: Vec<InputProblem>,
+    values: usize,
     text_bytes: usize,
     media_bytes: usize,
 }
@@ -62,6 +69,10 @@ impl Walk {
     }
 
     fn value(&mut self, value: &Value, pointer: &str, depth: usize, is_media: bool) {
+        self.values += 1;
+        if self.values > MAX_VALUES {
+            return;
+        }
         if depth > MAX_DEPTH {
             self.problem(pointer, "tooLarge", format!("the inputs must have at most {MAX_DEPTH} levels."));
             return;

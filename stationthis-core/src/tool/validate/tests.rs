@@ -127,6 +127,8 @@ fn hostile_inputs_give_a_bounded_answer() {
     assert_eq!(image_tool().check(&many).unwrap_err().len(), bounds::MAX_PROBLEMS);
     let deep = (0..100).fold(json!(1), |inner, _| json!([inner]));
     assert_eq!(problems(&json!({ "prompt": "a", "loras": deep }))[0].1, "tooLarge");
+    let wide = json!({ "prompt": "a", "extras": vec![""; MAX_VALUES] });
+    check_problem(&wide, "", "tooLarge", "the inputs must have at most 20000 values in all their lists and objects.");
     let large = json!({ "prompt": "x".repeat(MAX_INPUT_BYTES) });
     check_problem(&large, "", "tooLarge", "the inputs must have at most 1048576 bytes; they have 1048589.");
 }
