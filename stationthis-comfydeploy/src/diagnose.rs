@@ -28,7 +28,11 @@ const PAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub(crate) async fn diagnose(client: &Client, run: &RunRef) -> Result<Option<Diagnosis>> {
     let details = EndpointDetails::read(OPERATION, &run.endpoint_details)?;
     let id = run.run_id.as_str();
-    let row = find_row(client, &details.workflow_id, id).await?;
+    // The log may tell where the list fails.
+    let (row, list_error) = match find_row(client, &details.workflow_id, id).await {
+        Ok(row) => (row, None),
+        Err(error) => (None, Some(error)),
+    };
     let webhook = row.as_ref().and_then(|row| row.webhook.clone()).unwrap_or_default();
     let secrets = [webhook.as_str()];
     let nodes = row.as_ref().map(|row| reason::nodes(&row.outputs)).unwrap_or_default();
@@ -38,7 +42,11 @@ pub(crate) async fn diagnose(client: &Client, run: &RunRef) -> Result<Option<Dia
     let path = format!("/v2/clickhouse-run-logs/{}", escaped(id));
     let log: Vec<LogLine> = client.read_json(OPERATION, &path, &[]).await?;
     let lines: Vec<&str> = log.iter().filter_map(|line| line.log.as_deref()).collect();
-    Ok(reason::of_log(&lines, &secrets).map(|failure| Diagnosis::new(failure, nodes)))
+    match (reason::of_log(&lines, &secrets), list_error) {
+        (Some(failure), _) => Ok(Some(Diagnosis::new(failure, nodes))),
+        (None, Some(error)) => Err(error),
+        (None, None) => Ok(None),
+    }
 }
 
 /// The row of a run. Newest first; the list has no filter.

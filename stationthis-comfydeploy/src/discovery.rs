@@ -38,7 +38,8 @@ pub(crate) struct Warnings(Vec<String>);
 
 impl Warnings {
     pub(crate) fn add(&mut self, warning: String) {
-        if self.0.len() < WARNINGS_MAX {
+        // Pages overlap, so an entry may be read twice.
+        if self.0.len() < WARNINGS_MAX && !self.0.contains(&warning) {
             self.0.push(warning);
         }
     }

@@ -100,7 +100,7 @@ pub(crate) fn derive(nodes: &[Node]) -> Inputs {
         "additionalProperties": false,
     });
     if !required.is_empty() {
-        schema["required"] = Value::Array(required);
+        property::put(&mut schema, "required", required);
     }
     Inputs { schema, send_as, warnings, listed, names }
 }

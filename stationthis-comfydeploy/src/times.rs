@@ -68,6 +68,13 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_not_but_never_panics(text in "\\PC*", tail in "[0-9TZ:. +-]*") {
+            let _ = (parse(&text), parse(&format!("2025-03-04{tail}")), expiry(&format!("https://b/?X-Amz-Date={text}&X-Amz-Expires={tail}")));
+        }
+    }
+
     #[test]
     fn a_presigned_url_tells_its_end() {
         let end: Timestamp = "2026-11-23T23:15:51Z".parse().unwrap();

@@ -31,10 +31,10 @@ pub(super) fn of(node: &Node, class: Class, name: &str, order: usize) -> Propert
     let mut hints = json!({ "order": order, "kind": kind(class, name) });
     let meta = node.meta.as_ref();
     if let Some(group) = meta.and_then(|m| m.cd_group_name.as_ref().or(m.cd_input_group_id.as_ref())) {
-        hints["group"] = group.as_str().into();
+        put(&mut hints, "group", group.as_str());
     }
     if let Some(step) = number(&fields.step).filter(|_| matches!(class, Class::Slider | Class::SliderInt)) {
-        hints["step"] = step.into();
+        put(&mut hints, "step", step);
     }
     schema.insert("x-stationthis".to_owned(), hints);
     let required = is_media(class) && schema.get("default").is_none() && !has_fallback(fields);
@@ -79,13 +79,20 @@ fn body(fields: &Fields, class: Class) -> Map<String, Value> {
     }
 }
 
+/// Sets a field of an object.
+pub(super) fn put(object: &mut Value, name: &str, value: impl Into<Value>) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert(name.to_owned(), value.into());
+    }
+}
+
 fn channel() -> Value {
     json!({ "type": "integer", "minimum": 0, "maximum": 255 })
 }
 
 fn with_default(mut schema: Value, default: Option<Value>, fits: fn(&Value) -> bool) -> Value {
     if let Some(default) = default.filter(fits) {
-        schema["default"] = default;
+        put(&mut schema, "default", default);
     }
     schema
 }
@@ -120,8 +127,8 @@ fn integer(fields: &Fields, minimum: i64, maximum: i64) -> Value {
     let (minimum, maximum) = (minimum.max(-EXACT_MAX), maximum.min(EXACT_MAX));
     let mut schema = json!({ "type": "integer" });
     if minimum <= maximum {
-        schema["minimum"] = minimum.into();
-        schema["maximum"] = maximum.into();
+        put(&mut schema, "minimum", minimum);
+        put(&mut schema, "maximum", maximum);
     }
     let default = whole(&fields.default_value).filter(|d| (minimum..=maximum).contains(d));
     with_default(schema, default.map(Value::from), Value::is_i64)
@@ -132,8 +139,8 @@ fn slider(fields: &Fields) -> Value {
     let maximum = fields.max_value.as_f64().unwrap_or(1.0);
     let mut schema = json!({ "type": "number" });
     if minimum <= maximum {
-        schema["minimum"] = number(&fields.min_value).unwrap_or_else(|| 0.into()).into();
-        schema["maximum"] = number(&fields.max_value).unwrap_or_else(|| 1.into()).into();
+        put(&mut schema, "minimum", number(&fields.min_value).unwrap_or_else(|| 0.into()));
+        put(&mut schema, "maximum", number(&fields.max_value).unwrap_or_else(|| 1.into()));
     }
     let fits = fields.default_value.as_f64().is_some_and(|d| d >= minimum && d <= maximum);
     let default = number(&fields.default_value).filter(|_| fits);

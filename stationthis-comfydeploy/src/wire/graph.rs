@@ -22,7 +22,7 @@ pub(crate) struct Node {
     pub(crate) class_type: String,
     #[serde(default)]
     pub(crate) inputs: Fields,
-    #[serde(default, rename = "_meta", deserialize_with = "lenient::shaped")]
+    #[serde(default, rename = "_meta")]
     pub(crate) meta: Option<Meta>,
 }
 

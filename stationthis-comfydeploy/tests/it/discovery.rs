@@ -150,8 +150,10 @@ async fn fluid_deployments_are_found_and_have_limits_and_a_gpu_of_their_own() {
 async fn lists_are_read_page_by_page() {
     let all = deployments();
     let server = service(&[], &[]).await;
-    for (page, part) in all.chunks(7).enumerate() {
-        let offset = (page * 7).to_string();
+    for offset in [0, 6, 12] {
+        // Each page begins with the last entry of the one before.
+        let part = &all[offset..all.len().min(offset + 7)];
+        let offset = offset.to_string();
         Mock::given(path("/deployments"))
             .and(query_param("is_fluid", "false"))
             .and(query_param("page_size", "7"))
@@ -172,4 +174,26 @@ async fn lists_are_read_page_by_page() {
     for tool in catalogue.tools {
         assert_eq!(tool.endpoint_details.parse::<EndpointDetails>().unwrap().environment, "staging");
     }
+}
+
+#[tokio::test]
+async fn a_deployment_that_moves_while_the_list_is_read_is_not_missed() {
+    let named: Vec<Value> = deployments().into_iter().filter(|d| d["environment"] == "production").take(5).collect();
+    let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(|i| named[i].clone());
+    let server = service(&[], &[]).await;
+    let page = |offset: &str, rows: &[&Value]| {
+        let page = Mock::given(path("/deployments")).and(query_param("is_fluid", "false"));
+        let answer = ResponseTemplate::new(200).set_body_json(rows);
+        page.and(query_param("offset", offset)).respond_with(answer)
+    };
+    // After the first page, e is redeployed and jumps to the front.
+    page("0", &[&a, &b, &c]).up_to_n_times(1).with_priority(1).mount(&server).await;
+    page("0", &[&e, &a, &b]).with_priority(2).expect(1).mount(&server).await;
+    page("2", &[&b, &c, &d]).with_priority(1).expect(2).mount(&server).await;
+    page("4", &[&d]).with_priority(1).expect(2).mount(&server).await;
+    let mut config = ComfyDeployConfig::default();
+    config.page_size = 3;
+    config.base_url = server.uri();
+    let provider = ComfyDeploy::builder(Secret::new("key")).config(config).build().unwrap();
+    assert_eq!(provider.discover().await.unwrap().tools.len(), 5);
 }
