@@ -48,6 +48,7 @@
 //! - Times are cut to milliseconds, so that the durations stated are the differences of the times shown.
 //! - Pictures are at most 512 pixels wide and high, and always PNG.
 //! - Inputs named by URL are never fetched. A picture depends on the URL, not on what is behind it.
+//! - No engine looks at the inputs: a value of a wrong type fails no run. [`Misbehaviour::run_fails`] does.
 //! - Streams, synchronous runs, sessions and every way to change the account are absent.
 //! - All state is in memory, and bounded: see [`SimConfig::max_runs`] and [`Books::requests`].
 

@@ -12,6 +12,10 @@ mod errors;
 mod faults;
 #[path = "sim/files.rs"]
 mod files;
+#[path = "sim/hook_faults.rs"]
+mod hook_faults;
+#[path = "sim/lists.rs"]
+mod lists;
 #[path = "sim/queue_faults.rs"]
 mod queue_faults;
 #[path = "sim/receiver.rs"]
@@ -20,5 +24,7 @@ mod receiver;
 mod runs;
 #[path = "sim/support.rs"]
 mod support;
+#[path = "sim/told.rs"]
+mod told;
 #[path = "sim/webhooks.rs"]
 mod webhooks;

@@ -98,6 +98,7 @@ struct Inner {
     http_status: Option<u16>,
     body_excerpt: Option<String>,
     problems: Vec<InputProblem>,
+    suggestions: Vec<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -118,6 +119,7 @@ impl Error {
             http_status: None,
             body_excerpt: None,
             problems: Vec::new(),
+            suggestions: Vec::new(),
             source: None,
         }))
     }
@@ -162,6 +164,13 @@ impl Error {
     #[must_use]
     pub fn with_problems(mut self, problems: Vec<InputProblem>) -> Self {
         self.0.problems = problems;
+        self
+    }
+
+    /// With what was probably meant.
+    #[must_use]
+    pub fn with_suggestions(mut self, suggestions: Vec<String>) -> Self {
+        self.0.suggestions = suggestions;
         self
     }
 
@@ -218,6 +227,12 @@ impl Error {
     #[must_use]
     pub fn problems(&self) -> &[InputProblem] {
         &self.0.problems
+    }
+
+    /// What was probably meant, best first.
+    #[must_use]
+    pub fn suggestions(&self) -> &[String] {
+        &self.0.suggestions
     }
 
     /// The named facts.

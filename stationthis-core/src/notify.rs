@@ -1,5 +1,11 @@
 //! Telling somebody about a task.
 
+pub mod events;
+pub mod log;
+
+pub use events::EventsNotifier;
+pub use log::LogNotifier;
+
 use std::time::Duration;
 
 use async_trait::async_trait;

@@ -1,11 +1,21 @@
 //! The contract with durable memory.
 
+mod memory;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+#[cfg(test)]
+pub(crate) mod suite;
+
+pub use memory::MemoryStore;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{CallerId, NoticeId, ProviderId, RunId, TaskId, ToolId};
 use crate::notify::{NoticeKind, NotifyTarget};
 use crate::task::TaskRecord;
@@ -30,20 +40,21 @@ use crate::time::Timestamp;
 /// A dropped future's effect is either whole or absent; which, the caller finds by reading.
 ///
 /// # Errors
-/// `StoreUnavailable` when it cannot write or read now (disk full, locked), `Corrupt` when what it holds is unreadable.
+/// `StoreUnavailable` when it cannot write or read now (disk full, locked), `Corrupt` when what it holds is unreadable,
+/// `Conflict` when a record names a run that belongs to another task of the same provider.
 ///
 /// # Proving it
 /// Both stores of this crate run one suite; see `store/suite.rs`.
 #[async_trait]
 pub trait TaskStore: Send + Sync + std::fmt::Debug {
-    /// Writes a new task with its first events. A second task with the same caller and idempotency key is not
-    /// written: the first one comes back as [`Inserted::Duplicate`].
+    /// Writes a new task with its first events. A second task with the same caller and idempotency key, or with the
+    /// same id, is not written: the first one comes back as [`Inserted::Duplicate`].
     async fn insert(&self, task: &TaskRecord, events: &[TaskEvent]) -> Result<Inserted>;
 
     /// One task.
     async fn get(&self, id: TaskId) -> Result<Option<TaskRecord>>;
 
-    /// The task of a run.
+    /// The task of a run. A run belongs to one task; the same run id at another provider is another run.
     async fn find_by_run(&self, provider: &ProviderId, run: &RunId) -> Result<Option<TaskRecord>>;
 
     /// Tasks, newest first, a page at a time.
@@ -56,13 +67,15 @@ pub trait TaskStore: Send + Sync + std::fmt::Debug {
     /// `expected`. The record is stored with `expected + 1`. A notice whose id is known already is not added again.
     async fn commit(&self, expected: u64, change: &Change) -> Result<Committed>;
 
-    /// Leases tasks whose `due_at` is not after `claim.now`, the longest due first.
+    /// Leases tasks whose `due_at` is not after `claim.now`, the longest due first; [`PAGE_MAX`] bounds this claim and
+    /// the other two. A leased task is not claimed again before its lease ends, by its owner neither.
     async fn claim_due(&self, claim: &Claim) -> Result<Claimed<TaskRecord>>;
 
     /// Leases notices whose time has come, the longest due first.
     async fn claim_notices(&self, claim: &Claim) -> Result<Claimed<OutboxItem>>;
 
-    /// Writes what came of one attempt to deliver, frees the lease, and appends the event to the notice's task.
+    /// Writes what came of one attempt to deliver, frees the lease, and appends the event to the notice's task. What
+    /// was delivered stays delivered, whatever a slower attempt says. A notice that was never added is `NotFound`.
     async fn finish_notice(&self, id: NoticeId, outcome: &NoticeOutcome, event: &TaskEvent) -> Result<()>;
 
     /// Keeps a raw webhook until it was processed; gives its number.
@@ -71,7 +84,7 @@ pub trait TaskStore: Send + Sync + std::fmt::Debug {
     /// Leases inbox items, oldest first.
     async fn claim_inbox(&self, claim: &Claim) -> Result<Claimed<(u64, InboxItem)>>;
 
-    /// Drops inbox items that led to no commit.
+    /// Drops inbox items that led to no commit; those that are gone already are no error.
     async fn finish_inbox(&self, numbers: &[u64]) -> Result<()>;
 
     /// Frees every lease of an owner: at its start (its former self may have died) and at its end.
@@ -115,6 +128,11 @@ impl Change {
     pub const fn new(task: TaskRecord, events: Vec<TaskEvent>) -> Self {
         Self { task, events, notices: Vec::new(), inbox_done: Vec::new(), lease: LeaseChange::Keep }
     }
+
+    /// When its notices count as added: at its last event, as a store has no clock.
+    fn added_at(&self, notice: &NewNotice) -> Timestamp {
+        self.events.last().map_or(notice.due_at, |event| event.at)
+    }
 }
 
 /// What a commit does to the lease of its task.
@@ -124,7 +142,7 @@ pub enum LeaseChange {
     Keep,
     /// The committer gives it back.
     Release,
-    /// The committer keeps it until then.
+    /// The committer keeps it until then; nothing when the task has no lease.
     Extend(Timestamp),
 }
 
@@ -142,6 +160,19 @@ pub enum Committed {
     Stale(Box<TaskRecord>),
     /// There is no such task.
     Missing,
+}
+
+/// The error of a record that names another task's run: every store gives the same.
+fn run_taken(provider: &ProviderId, run: &RunId) -> Error {
+    Error::new(ErrorKind::Conflict, "write task")
+        .with_message("The run belongs to another task already.")
+        .with_context("provider", provider)
+        .with_context("run", run)
+}
+
+/// The error of an attempt to finish a notice that was never added.
+fn unknown_notice(id: NoticeId) -> Error {
+    Error::new(ErrorKind::NotFound, "finish notice").with_context("notice", id)
 }
 
 /// A wish to lease work.
@@ -192,7 +223,7 @@ pub struct OutboxItem {
     pub target: NotifyTarget,
     /// Attempts so far.
     pub attempts: u32,
-    /// When it was added.
+    /// When it was added: the time of its commit's last event.
     pub created_at: Timestamp,
 }
 
@@ -245,7 +276,6 @@ pub const PAGE_MAX: usize = 500;
 
 /// Which tasks to list. Every condition must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct TaskQuery {
     /// Of this caller only.
     pub caller: Option<CallerId>,
@@ -278,7 +308,6 @@ pub struct TaskPage {
 
 /// Which events to read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct EventQuery {
     /// Of this task only.
     pub task: Option<TaskId>,

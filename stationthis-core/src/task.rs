@@ -1,7 +1,10 @@
 //! The durable record of one request to run one tool.
 
 pub mod event;
+pub mod machine;
 pub mod output;
+pub mod plan;
+pub mod policy;
 pub mod report;
 pub mod state;
 

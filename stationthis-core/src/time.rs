@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(at.plus(Duration::MAX), at);
         assert_eq!(Timestamp::from_micros(5).since(Timestamp::from_micros(9)), Duration::ZERO);
         assert_eq!(Timestamp::from_micros(5).micros_since(Timestamp::from_micros(9)), -4);
-        assert!(at.to_string().starts_with("9999-"));
+        assert!(at.to_string().contains("9999"), "{at}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,6 +1,11 @@
 //! What a tool is, and how it describes itself.
 
+pub mod naming;
+pub(crate) mod nearest;
 pub mod problem;
+#[cfg(test)]
+mod published_schema;
+pub mod validate;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

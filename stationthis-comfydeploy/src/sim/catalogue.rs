@@ -2,7 +2,7 @@
 
 use super::machine::SimMachine;
 use super::workflow::{SimDeployment, SimWorkflow};
-use super::{ids, templates, times};
+use super::{ids, templates};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,14 +17,14 @@ pub struct SimCatalogue {
     listed: Vec<Arc<SimWorkflow>>,
     generated: u32,
     removed: BTreeSet<u32>,
-    renamed: BTreeMap<u32, (String, Timestamp)>,
+    renamed: BTreeMap<u32, String>,
 }
 
 /// A workflow that may have yet to be generated. Cheap to keep.
 #[derive(Debug, Clone)]
 pub(crate) enum WorkflowRef {
     Listed(Arc<SimWorkflow>),
-    Generated(u32, Option<(String, Timestamp)>),
+    Generated(u32, Option<String>),
 }
 
 /// A deployment with the facts that lists are filtered by.
@@ -35,8 +35,9 @@ pub(crate) struct DeploymentRef {
 }
 
 impl SimCatalogue {
-    /// A handful of workflows as an account has them: text to image on two GPUs (one of them in production
-    /// and staging), image to image, captions, and one on somebody's own computer; fluid and not.
+    /// A handful of workflows as an account has them: `Text to Image` and two more of its kind on two GPUs
+    /// (one of them in production and staging), image to image, captions, and one on somebody's own
+    /// computer; fluid and not. `Text to Image` is the newest, thus the first in every list.
     #[must_use]
     pub fn demo() -> Self {
         Self::empty()
@@ -58,6 +59,7 @@ impl SimCatalogue {
             .with(
                 SimWorkflow::text_to_image("Workshop Sketch").deployed(SimDeployment::production(SimMachine::Classic)),
             )
+            .with(SimWorkflow::text_to_image("Text to Image").deployed(SimDeployment::production(SimMachine::A10g)))
     }
 
     /// Nothing; add with [`with`](Self::with).
@@ -100,24 +102,22 @@ impl SimCatalogue {
         before != self.listed.len() || index.is_some()
     }
 
-    /// Whether there was one of that name.
+    /// Whether there was one of that name. No time changes: a deployment's `updated_at` is its own, and a
+    /// client cannot learn of a new name from it.
     pub(crate) fn rename(&mut self, from: &str, to: &str) -> bool {
-        let now = times::now();
         if let Some(workflow) = self.listed.iter_mut().find(|w| w.name == from) {
-            let workflow = Arc::make_mut(workflow);
-            workflow.name = to.to_owned();
-            workflow.updated = now;
+            Arc::make_mut(workflow).name = to.to_owned();
             return true;
         }
         let Some(index) = self.generated_named(from) else {
             return false;
         };
-        self.renamed.insert(index, (to.to_owned(), now));
+        self.renamed.insert(index, to.to_owned());
         true
     }
 
     fn generated_named(&self, name: &str) -> Option<u32> {
-        let renamed = self.renamed.iter().find(|(_, (to, _))| to == name);
+        let renamed = self.renamed.iter().find(|(_, to)| *to == name);
         let index = match renamed {
             Some((index, _)) => *index,
             None => name.strip_prefix(GENERATED_PREFIX)?.parse().ok()?,
@@ -179,8 +179,9 @@ const GENERATED_PREFIX: &str = "Workflow ";
 const GENERATED_WORKFLOW: &str = "generated-workflow";
 const GENERATED_DEPLOYMENT: &str = "generated-deployment";
 
-/// The moment the newest generated workflow was made; each next one is a minute older.
-const GENERATED_NEWEST_S: i64 = 1_780_000_000;
+/// The moment the newest generated workflow was made (2025-01-01): before any that is added later, since
+/// lists are newest first. Each next one is a minute older.
+const GENERATED_NEWEST_S: i64 = 1_735_689_600;
 
 impl WorkflowRef {
     /// The workflow itself, generated if need be.
@@ -195,7 +196,7 @@ impl WorkflowRef {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Listed(workflow) => workflow.name.clone(),
-            Self::Generated(_, Some((name, _))) => name.clone(),
+            Self::Generated(_, Some(name)) => name.clone(),
             Self::Generated(index, None) => generated_name(*index),
         }
     }
@@ -225,17 +226,16 @@ fn generated_name(index: u32) -> String {
     format!("{GENERATED_PREFIX}{index:05}")
 }
 
-fn generate(index: u32, renamed: Option<(String, Timestamp)>) -> SimWorkflow {
+fn generate(index: u32, renamed: Option<String>) -> SimWorkflow {
     let age = SignedDuration::from_mins(index.into());
     let made =
         Timestamp::from_second(GENERATED_NEWEST_S).and_then(|newest| newest.checked_sub(age)).unwrap_or_default();
-    let (name, updated) = renamed.unwrap_or_else(|| (generated_name(index), made));
     SimWorkflow {
         id: ids::indexed(GENERATED_WORKFLOW, index),
-        name,
+        name: renamed.unwrap_or_else(|| generated_name(index)),
         version: 1,
         created: made,
-        updated,
+        updated: made,
         graph: templates::heavy(index),
         deployments: vec![generated_deployment(index)],
     }

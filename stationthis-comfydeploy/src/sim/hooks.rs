@@ -11,6 +11,7 @@ use serde_json::json;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use url::Url;
 
 /// The body, with exactly the fields and the order recorded.
@@ -30,9 +31,6 @@ const MAX_HOLD: Duration = Duration::from_millis(300);
 /// Deliveries pending at a time, waiting ones included; more are lost. Bounds the memory that a receiver
 /// which never answers can cost.
 pub(crate) const MAX_PENDING: usize = 10_000;
-
-/// The lead of the overtaking webhook.
-const OVERTAKE: Duration = Duration::from_millis(20);
 
 /// A status report: all outputs so far.
 pub(crate) fn status_body(run: &Run) -> Arc<str> {
@@ -127,11 +125,11 @@ impl Sim {
             return;
         }
         if rng.chance(faults.hooks_duplicated) {
-            self.deliver_soon(run, body.clone(), Duration::ZERO);
+            self.deliver_soon(run, body.clone(), None);
         }
         if !rng.chance(faults.hooks_reordered) {
-            self.deliver_soon(run, body, Duration::ZERO);
-            self.release(run, OVERTAKE);
+            let lead = self.deliver_soon(run, body, None);
+            self.release(run, lead);
             return;
         }
         let overtaken = {
@@ -146,45 +144,49 @@ impl Sim {
         };
         match overtaken {
             Some(earlier) => {
-                self.deliver_soon(run, body, Duration::ZERO);
-                self.deliver_soon(run, earlier, OVERTAKE);
+                let lead = self.deliver_soon(run, body, None);
+                self.deliver_soon(run, earlier, lead);
             }
             None => {
                 let (sim, run) = (self.clone(), run.clone());
                 tokio::spawn(async move {
                     tokio::time::sleep(MAX_HOLD).await;
-                    sim.release(&run, Duration::ZERO);
+                    sim.release(&run, None);
                 });
             }
         }
     }
 
-    fn release(&self, run: &Arc<Run>, delay: Duration) {
+    fn release(&self, run: &Arc<Run>, lead: Option<JoinHandle<()>>) {
         let held = run.held.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(body) = held {
-            self.deliver_soon(run, body, delay);
+            self.deliver_soon(run, body, lead);
         }
     }
 
-    /// Each delivery is a task of its own: nothing keeps them in order.
-    fn deliver_soon(&self, run: &Arc<Run>, body: Arc<str>, delay: Duration) {
+    /// Each delivery is a task of its own: nothing keeps them in order. One that is to be overtaken waits
+    /// until `lead` has been delivered, at most [`MAX_HOLD`]. `None` when there are too many.
+    fn deliver_soon(&self, run: &Arc<Run>, body: Arc<str>, lead: Option<JoinHandle<()>>) -> Option<JoinHandle<()>> {
         let Ok(place) = self.inner.hook_queue.clone().try_acquire_owned() else {
             run.row().counts.hooks_lost += 1;
-            return;
+            return None;
         };
         run.row().counts.hooks_sent += 1;
         let (sim, run) = (self.clone(), run.clone());
         let mut stopped = self.inner.stopped.subscribe();
-        tokio::spawn(async move {
+        Some(tokio::spawn(async move {
             tokio::select! {
                 _ = stopped.wait_for(|stopped| *stopped) => {}
                 () = async {
-                    tokio::time::sleep(delay).await;
+                    if let Some(lead) = lead {
+                        // Delivered, given up or late: it is this one's turn.
+                        let _ = tokio::time::timeout(MAX_HOLD, lead).await;
+                    }
                     sim.deliver(&run, &body).await;
                 } => {}
             }
             drop(place);
-        });
+        }))
     }
 
     async fn deliver(&self, run: &Run, body: &Arc<str>) {
@@ -243,7 +245,7 @@ impl Sim {
 }
 
 /// The webhook as a URL that can be called; any other text is accepted by the service and never called.
-fn callable(run: &Run) -> Option<Url> {
+pub(crate) fn callable(run: &Run) -> Option<Url> {
     let url = Url::parse(run.facts.webhook.as_deref()?).ok()?;
     matches!(url.scheme(), "http" | "https").then_some(url)
 }

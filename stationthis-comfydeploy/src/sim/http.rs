@@ -27,7 +27,7 @@ impl Sim {
             .route("/machines", get(discovery::machines))
             .route("/machine/{id}", get(discovery::machine))
             .route("/platform/gpu-pricing", get(discovery::gpu_pricing))
-            .route("/run/deployment/queue", post(queue::queue))
+            .route("/run/deployment/queue", post(queue::queue).layer(DefaultBodyLimit::max(guard::MAX_JSON_BODY)))
             .route("/run/{id}", get(runs::run))
             .route("/run/{id}/cancel", post(runs::cancel))
             .route("/v2/clickhouse-run-logs/{id}", get(runs::logs))
@@ -42,7 +42,7 @@ impl Sim {
             .route("/outputs/runs/{run}/{file}", get(files::output))
             .route("/inputs/{file}", get(files::input).put(files::put_input))
             .layer(middleware::from_fn_with_state(self.clone(), guard::guard))
-            // Each reader of a body has its own limit.
+            // Each other reader of a body has its own limit.
             .layer(DefaultBodyLimit::disable())
             .with_state(self.clone())
     }

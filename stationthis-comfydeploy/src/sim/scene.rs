@@ -19,8 +19,9 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Reads the scene from a graph and the values given to it.
-    pub(crate) fn of(graph: &Graph, inputs: &Map<String, Value>) -> Self {
+    /// Reads the scene from a graph and the values given to it; `luck` stands in where the engine would
+    /// choose a seed itself.
+    pub(crate) fn of(graph: &Graph, inputs: &Map<String, Value>, luck: u64) -> Self {
         let side = |name: &str| {
             let value = graph.resolve(name, inputs);
             value.as_ref().and_then(as_side).unwrap_or(MAX_SIDE)
@@ -36,7 +37,14 @@ impl Scene {
             .find_map(|id| external(id)?.as_str().map(str::to_owned))
             .or_else(|| inputs.values().find_map(|v| v.as_str().map(str::to_owned)))
             .unwrap_or_default();
-        let seed = format!("{:?}|{:?}", external("seed"), inputs.get("input_image"));
+        let given = external("seed");
+        let random = match &given {
+            // The seed node takes -1, and whatever else is out of its range, as "any".
+            Some(seed) => seed.as_f64().is_none_or(|seed| seed < 1.0),
+            // The worker replaces seeds written into the graph before each run (§2.5).
+            None => graph.nodes.iter().any(|node| node.inputs.get("seed").is_some_and(Value::is_number)),
+        };
+        let seed = format!("{given:?}|{:?}|{:?}", inputs.get("input_image"), random.then_some(luck));
         Self { prompt, width, height, seed: ids::hash64(&seed) }
     }
 

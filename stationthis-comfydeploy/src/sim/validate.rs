@@ -86,6 +86,17 @@ fn problem_with(kind: &str, loc: Value, text: &str, input: &Value, ctx: Value) -
     value
 }
 
+/// A value that is none of an enum's members.
+pub(crate) fn enum_problem(loc: Value, members: &[&str], input: &Value) -> Value {
+    let quoted: Vec<String> = members.iter().map(|member| format!("'{member}'")).collect();
+    let expected = match quoted.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => quoted.concat(),
+    };
+    let text = format!("Input should be {expected}");
+    problem_with("enum", loc, &text, input, json!({ "expected": expected }))
+}
+
 fn inputs(value: Option<&Value>, problems: &mut Vec<Value>) -> Map<String, Value> {
     let map = match value {
         None => return Map::new(),
@@ -157,12 +168,7 @@ fn gpu(value: Option<&Value>, problems: &mut Vec<Value>) -> Option<String> {
     let value = value.filter(|value| !value.is_null())?;
     let known = value.as_str().filter(|gpu| GPUS.contains(gpu));
     if known.is_none() {
-        let (last, others) = GPUS.split_last()?;
-        let others: Vec<String> = others.iter().map(|gpu| format!("'{gpu}'")).collect();
-        let expected = format!("{} or '{last}'", others.join(", "));
-        let text = format!("Input should be {expected}");
-        let ctx = json!({ "expected": expected });
-        problems.push(problem_with("enum", json!(["body", "gpu"]), &text, value, ctx));
+        problems.push(enum_problem(json!(["body", "gpu"]), &GPUS, value));
     }
     known.map(str::to_owned)
 }

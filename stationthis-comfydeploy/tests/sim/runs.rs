@@ -141,7 +141,7 @@ async fn a_serverless_run_can_be_cancelled_while_it_waits_and_while_it_runs() {
 #[tokio::test]
 async fn the_same_prompt_and_seed_give_the_same_picture_and_others_another() {
     let client = Client::new().await;
-    let picture = async |prompt: &str, seed: u32| {
+    let picture = async |prompt: &str, seed: i32| {
         let inputs = json!({ "prompt": prompt, "seed": seed, "width": 64, "height": 64 });
         let id = client.queue("SDXL Portrait", json!({ "inputs": inputs })).await;
         let run = client.end(&id).await;
@@ -152,6 +152,8 @@ async fn the_same_prompt_and_seed_give_the_same_picture_and_others_another() {
     assert_eq!(fox, picture("a fox", 1).await);
     assert_ne!(fox, picture("a fox", 2).await);
     assert_ne!(fox, picture("a lake at night", 1).await);
+    // Any seed: another one for each run.
+    assert_ne!(picture("a fox", -1).await, picture("a fox", -1).await);
 }
 
 #[tokio::test]

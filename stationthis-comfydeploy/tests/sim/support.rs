@@ -24,6 +24,18 @@ impl Client {
         Self::with(config).await
     }
 
+    /// A service with one of the named faults.
+    pub(crate) async fn named(fault: &str) -> Self {
+        Self::with(Self::config_of(fault)).await
+    }
+
+    /// The configuration of [`named`](Self::named).
+    pub(crate) fn config_of(fault: &str) -> SimConfig {
+        let found = Misbehaviour::named().into_iter().find(|(name, _)| *name == fault);
+        let (_, misbehaviour) = found.unwrap_or_else(|| panic!("no fault named {fault}"));
+        SimConfig { misbehaviour, ..instant() }
+    }
+
     pub(crate) async fn with(config: SimConfig) -> Self {
         let server = Sim::serve(config).await.unwrap();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -131,4 +143,16 @@ impl Client {
 pub(crate) fn millis(value: &Value) -> i64 {
     let time: jiff::Timestamp = value.as_str().unwrap().parse().unwrap();
     time.as_millisecond()
+}
+
+/// The names of an object's fields in alphabetical order, with spaces between.
+pub(crate) fn keys(value: &Value) -> String {
+    let mut keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys.join(" ")
+}
+
+/// A text, such as an id for a path.
+pub(crate) fn str_of(value: &Value) -> &str {
+    value.as_str().unwrap()
 }

@@ -89,6 +89,8 @@ pub enum UsageBasis {
     Estimated,
     /// It provably did not run: exactly nothing.
     NotRun,
+    /// It ran, but policy does not charge runs that did not end well.
+    Waived,
     /// Not known; there may be a bound.
     Unknown,
 }

@@ -133,6 +133,9 @@ pub struct TaskState {
     /// Attempts to submit; more than one only after one that provably had no effect.
     #[serde(default)]
     pub submit_attempts: u32,
+    /// The last attempt provably had no effect; the next one is at this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submit_retry_at: Option<Timestamp>,
     /// The search for a run whose submission's answer was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Doubt>,
@@ -177,6 +180,48 @@ pub struct TaskState {
     pub counters: Counters,
 }
 
+impl TaskState {
+    /// The state of a request that was just accepted.
+    #[must_use]
+    pub fn accepted(at: Timestamp, deadline_at: Timestamp, exactly_once: ExactlyOnce, can_diagnose: bool) -> Self {
+        Self {
+            status: TaskStatus::Accepted,
+            status_reason: None,
+            run_id: None,
+            progress: None,
+            live_status: None,
+            times: StepTimes {
+                accepted_at: at,
+                submitting_at: None,
+                in_doubt_at: None,
+                queued_at: None,
+                running_at: None,
+                finalizing_at: None,
+                ended_at: None,
+            },
+            deadline_at,
+            exactly_once,
+            can_diagnose,
+            submit_attempts: 0,
+            submit_retry_at: None,
+            doubt: None,
+            ending: None,
+            cancel: None,
+            provider_times: RunTimes::default(),
+            receipts: Receipts::default(),
+            resource: None,
+            reported_usage: None,
+            nodes: Vec::new(),
+            outputs: Vec::new(),
+            usage: None,
+            settlement: None,
+            cost_usd: None,
+            flags: BTreeSet::new(),
+            counters: Counters::default(),
+        }
+    }
+}
+
 /// When each step was reached first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -213,6 +258,9 @@ pub struct Doubt {
     pub answered: bool,
     /// What the submission came to.
     pub failure: FailureRecord,
+    /// Searches so far.
+    #[serde(default)]
+    pub lookups: u32,
     /// When searches found nothing: the first of an unbroken row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absent_since: Option<Timestamp>,
@@ -233,6 +281,12 @@ pub struct Ending {
     /// Polls that said "success" and named no output.
     #[serde(default)]
     pub empty_confirmations: u32,
+    /// Polls since the report that did not confirm it.
+    #[serde(default)]
+    pub unconfirmed_polls: u32,
+    /// Searches for the reason so far.
+    #[serde(default)]
+    pub diagnose_attempts: u32,
     /// The reason that the reports themselves gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureRecord>,

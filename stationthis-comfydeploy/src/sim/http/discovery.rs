@@ -33,10 +33,8 @@ fn list_deployments(sim: &Sim, params: &Params) -> Result<Response, Response> {
     }
     let environment = params.text("environment");
     if let Some(wrong) = environment.filter(|e| !ENVIRONMENTS.contains(e)) {
-        let names = ENVIRONMENTS.map(|e| format!("'{e}'")).join(", ");
-        let words = format!("Input should be {names}");
         let loc = serde_json::json!(["query", "environment"]);
-        return Err(answer::invalid(vec![validate::problem("enum", loc, &words, &wrong.into())]));
+        return Err(answer::invalid(vec![validate::enum_problem(loc, &ENVIRONMENTS, &wrong.into())]));
     }
     let fluid = params.flag("is_fluid")?.unwrap_or(false);
     let page = params.number("page_size")?;

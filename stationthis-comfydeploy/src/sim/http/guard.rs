@@ -9,7 +9,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 /// The largest JSON body read. The service states no limit; data URLs make bodies large.
-const MAX_JSON_BODY: usize = 64 * 1024 * 1024;
+pub(super) const MAX_JSON_BODY: usize = 64 * 1024 * 1024;
 
 /// Answered without a key (ComfyDeploy protocol notes §1.2).
 const PUBLIC: [&str; 1] = ["/api/platform/gpu-pricing"];

@@ -58,7 +58,7 @@ pub(super) async fn queue(State(sim): State<Sim>, headers: HeaderMap, body: Byte
     }
     let hooks_done = first.hooks_done.subscribe();
     worker::start(&sim, first.clone(), head_start);
-    if faults.early_hook && first.facts.webhook.is_some() {
+    if faults.early_hook && hooks::callable(&first).is_some() {
         hooks::wait_for_hook(hooks_done, 0, EARLY_HOOK_WAIT).await;
     }
     tokio::time::sleep(latency + faults.queue_slow.unwrap_or_default()).await;
@@ -102,9 +102,12 @@ fn make_run(sim: &Sim, asked: &Asked, faults: &Arc<Misbehaviour>) -> Arc<Run> {
     let machine = deployment.machine;
     let id = Uuid::new_v4();
     let given = asked.request.gpu.clone();
+    let ordinal = sim.inner.ordinal.fetch_add(1, Ordering::SeqCst);
+    // A stream of its own, as above.
+    let luck = Rng::new(sim.inner.config.seed ^ 3, ordinal).next();
     let facts = RunFacts {
         id,
-        ordinal: sim.inner.ordinal.fetch_add(1, Ordering::SeqCst),
+        ordinal,
         created: times::now(),
         workflow: asked.deployment.workflow.clone(),
         workflow_id: workflow.id,
@@ -114,7 +117,7 @@ fn make_run(sim: &Sim, asked: &Asked, faults: &Arc<Misbehaviour>) -> Arc<Run> {
         machine,
         // The deployment's own GPU beats the request, which beats the machine's (§3.4).
         gpu: deployment.gpu().map(str::to_owned).or(given).or_else(|| machine.gpu().map(str::to_owned)),
-        scene: Scene::of(&workflow.graph, &asked.inputs),
+        scene: Scene::of(&workflow.graph, &asked.inputs, luck),
         inputs: asked.inputs.clone(),
         webhook: asked.request.webhook.clone(),
         intermediate: asked.request.intermediate,

@@ -6,7 +6,7 @@ use crate::sim::rng::Rng;
 use crate::sim::run::Run;
 use crate::sim::runs::LogLine;
 use crate::sim::service::Sim;
-use crate::sim::wire::run as wire;
+use crate::sim::wire::{USER, run as wire};
 use crate::sim::{hooks, times, validate};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -82,7 +82,11 @@ fn bad_cancel_id(id: &str) -> String {
     format!(
         "Error cancel function (sqlalchemy.dialects.postgresql.asyncpg.Error) <class \
          'asyncpg.exceptions.DataError'>: invalid input for query argument $1: '{id}' (invalid UUID \
-         '{id}': length must be between 32..36 characters, got {})",
+         '{id}': length must be between 32..36 characters, got {})\n[SQL: \n                SELECT \
+         modal_function_call_id, status, id\n                FROM \
+         \"comfyui_deploy\".\"workflow_runs\"\n                WHERE id = $1\n             AND \
+         (workflow_runs.user_id = $2 AND workflow_runs.org_id IS NULL)]\n[parameters: ('{id}', \
+         '{USER}')]\n(Background on this error at: https://sqlalche.me/e/20/dbapi)",
         id.chars().count()
     )
 }

@@ -1,0 +1,125 @@
+//! The whole catalogue of an account.
+//!
+//! # What becomes a tool
+//! One tool per workflow that has a deployment, with the workflow's id as its key: redeploying and renaming leave it
+//! what it is. It runs the deployment that [`ComfyDeployConfig::environments`] prefers, among equals the one changed
+//! last; the ids of all others are in its `endpointDetails`.
+//!
+//! # How it is read
+//! Page by page, fluid deployments and others at once. An entry is read straight into a small struct that skips both
+//! graphs but for the input and output nodes, so the memory is that of one page and the tools, however large the
+//! account is.
+
+mod choose;
+mod page;
+mod tool;
+
+use crate::client::Client;
+use crate::config::ComfyDeployConfig;
+use crate::error::{Operation, unreadable};
+use crate::pricing;
+use choose::Workflows;
+use stationthis_core::cost::RateCard;
+use stationthis_core::provider::Catalogue;
+use stationthis_core::{ProviderId, Result};
+use std::collections::HashMap;
+
+use crate::wire::machine::Machine;
+
+/// The most warnings kept: enough to see a pattern, whatever the account looks like.
+const WARNINGS_MAX: usize = 200;
+
+/// Machines per page.
+const MACHINES_PAGE: u32 = 100;
+
+/// Sentences about what looked odd, bounded.
+#[derive(Debug, Default)]
+pub(crate) struct Warnings(Vec<String>);
+
+impl Warnings {
+    pub(crate) fn add(&mut self, warning: String) {
+        if self.0.len() < WARNINGS_MAX {
+            self.0.push(warning);
+        }
+    }
+}
+
+/// Reads everything. An error when any list fails; only the prices may be missing.
+pub(crate) async fn discover(client: &Client, id: &ProviderId, config: &ComfyDeployConfig) -> Result<Catalogue> {
+    let mut plain_warnings = Warnings::default();
+    let mut fluid_warnings = Warnings::default();
+    let mut machine_warnings = Warnings::default();
+    let (plain, fluid, machines, prices) = tokio::join!(
+        deployments(client, config, false, &mut plain_warnings),
+        deployments(client, config, true, &mut fluid_warnings),
+        machines(client, &mut machine_warnings),
+        prices(client),
+    );
+    let (mut workflows, machines) = (plain?, machines?);
+    workflows.merge(fluid?, &config.environments);
+
+    let mut warnings = Warnings::default();
+    [plain_warnings, fluid_warnings, machine_warnings].into_iter().flat_map(|w| w.0).for_each(|w| warnings.add(w));
+    let mut catalogue = Catalogue::new(Vec::new());
+    match prices {
+        Ok((card, odd)) => {
+            catalogue.rate_card = Some(card);
+            odd.into_iter().for_each(|w| warnings.add(w));
+        }
+        Err(error) => warnings.add(format!("The service's prices cannot be read: {error}.")),
+    }
+    for workflow in workflows.into_sorted() {
+        let key = workflow.id.clone();
+        match tool::of(id, workflow, &machines, &mut warnings) {
+            Ok(tool) => catalogue.tools.push(tool),
+            Err(error) => warnings.add(format!("Workflow {key:?} is left out: {error}.")),
+        }
+    }
+    catalogue.warnings = warnings.0;
+    Ok(catalogue)
+}
+
+async fn deployments(
+    client: &Client,
+    config: &ComfyDeployConfig,
+    fluid: bool,
+    warnings: &mut Warnings,
+) -> Result<Workflows> {
+    let mut workflows = Workflows::default();
+    let list = page::List {
+        operation: Operation::ListDeployments,
+        path: "/deployments",
+        filter: ("is_fluid", fluid),
+        size_name: "page_size",
+        size: config.page_size,
+    };
+    page::each(client, &list, warnings, |deployment, warnings| {
+        workflows.add(deployment, &config.environments, warnings);
+    })
+    .await?;
+    Ok(workflows)
+}
+
+async fn machines(client: &Client, warnings: &mut Warnings) -> Result<HashMap<String, Machine>> {
+    let mut machines = HashMap::new();
+    let list = page::List {
+        operation: Operation::ListMachines,
+        path: "/machines",
+        // Without it deleted machines are in the list, and nothing marks them.
+        filter: ("is_deleted", false),
+        size_name: "limit",
+        size: MACHINES_PAGE,
+    };
+    page::each(client, &list, warnings, |machine: Machine, _| {
+        machines.insert(machine.id.clone(), machine);
+    })
+    .await?;
+    Ok(machines)
+}
+
+async fn prices(client: &Client) -> Result<(RateCard, Vec<String>)> {
+    let operation = Operation::ReadPrices;
+    let limit = crate::client::ANSWER_BYTES_MAX;
+    let body = client.read(operation, "/platform/gpu-pricing", &[], limit).await?;
+    pricing::card(&body).map_err(|e| unreadable(operation, 200, e))
+}

@@ -1,0 +1,156 @@
+//! The engine: ties registry, store, providers, costs and notifiers together and brings every task to its end.
+
+pub mod builder;
+pub mod caller;
+pub mod events;
+
+mod catalogue;
+mod driver;
+mod engine;
+mod inbox;
+mod outbox;
+mod rates;
+mod settle;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use builder::StationBuilder;
+pub use caller::{Caller, QuoteAnswer, RunRequest};
+pub use events::{EventStream, Lagged, TaskUpdate};
+pub use inbox::WEBHOOK_BYTES_MAX;
+
+use tokio_util::task::TaskTracker;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::CallerId;
+use crate::registry::{RefreshOutcome, ToolRegistry};
+use crate::station::engine::Engine;
+use crate::store::TaskQuery;
+use crate::webhook::WebhookRequest;
+
+/// The embeddable engine. Cheap to clone; every clone is the same station.
+///
+/// Nothing that matters is in its memory: kill the process anywhere, build it again over the same store, and every task
+/// still reaches its end, is charged once, and every notice is delivered at least once.
+#[derive(Clone, Debug)]
+pub struct Station {
+    engine: Arc<Engine>,
+}
+
+impl Station {
+    /// Begins to put one together.
+    #[must_use]
+    pub fn builder() -> StationBuilder {
+        StationBuilder::new()
+    }
+
+    pub(crate) const fn over(engine: Arc<Engine>) -> Self {
+        Self { engine }
+    }
+
+    /// Serves the stored catalogue, takes back what a former self held, and starts the work in the background.
+    ///
+    /// Must be called within a tokio runtime. Without it nothing moves by itself: see [`tick`](Self::tick).
+    ///
+    /// # Errors
+    /// `StoreUnavailable`; `Unexpected` outside a runtime; `Closed` after a shutdown.
+    pub async fn start(&self) -> Result<StationHandle> {
+        if self.engine.closed.is_cancelled() {
+            return Err(Error::new(ErrorKind::Closed, "start station").with_message("This station was shut down."));
+        }
+        let runtime = tokio::runtime::Handle::try_current()
+            .map_err(|e| Error::new(ErrorKind::Unexpected, "start station").with_source(e))?;
+        self.engine.store.release_leases(&self.engine.instance).await?;
+        catalogue::restore(&self.engine).await?;
+        let tasks = TaskTracker::new();
+        tasks.spawn_on(driver::run(self.engine.clone()), &runtime);
+        tasks.spawn_on(inbox::run(self.engine.clone()), &runtime);
+        tasks.spawn_on(outbox::run(self.engine.clone()), &runtime);
+        tasks.spawn_on(catalogue::run(self.engine.clone()), &runtime);
+        tasks.close();
+        Ok(StationHandle { engine: self.engine.clone(), tasks })
+    }
+
+    /// Does what is due now, once: webhooks that came in, tasks, notices. How many things were done.
+    ///
+    /// For an application with a scheduler of its own, and for tests with a clock of their own; not needed after
+    /// [`start`](Self::start), harmless beside it.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`.
+    pub async fn tick(&self) -> Result<usize> {
+        let hooks = inbox::tick(&self.engine).await?;
+        let tasks = driver::tick(&self.engine).await?;
+        let notices = outbox::tick(&self.engine).await?;
+        Ok(hooks + tasks + notices)
+    }
+
+    /// The station as a caller sees it.
+    #[must_use]
+    pub fn as_caller(&self, id: CallerId) -> Caller {
+        Caller { engine: self.engine.clone(), id: Some(id) }
+    }
+
+    /// The station across callers. What it runs belongs to the caller `admin`.
+    #[must_use]
+    pub fn admin(&self) -> Caller {
+        Caller { engine: self.engine.clone(), id: None }
+    }
+
+    /// The catalogue.
+    #[must_use]
+    pub fn registry(&self) -> &ToolRegistry {
+        &self.engine.registry
+    }
+
+    /// Asks every provider for its tools and prices now, and makes the catalogue durable.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`; a provider that fails is no error: it keeps its last good tools and is marked stale.
+    pub async fn refresh(&self) -> Result<RefreshOutcome> {
+        catalogue::refresh(&self.engine).await
+    }
+
+    /// Takes a webhook: checks where it comes from and makes its raw bytes durable. Answer 2xx when this returns `Ok`.
+    ///
+    /// # Errors
+    /// `Unauthorized` for a token that is missing, wrong, expired or another task's; `NotFound` for an unknown provider;
+    /// `TooLarge` above [`WEBHOOK_BYTES_MAX`]; `StoreUnavailable`.
+    pub async fn receive_webhook(&self, request: WebhookRequest) -> Result<()> {
+        inbox::receive(&self.engine, request).await
+    }
+
+    /// Can the store be reached?
+    ///
+    /// # Errors
+    /// `StoreUnavailable`.
+    pub async fn health(&self) -> Result<()> {
+        let one = TaskQuery { limit: 1, ..TaskQuery::default() };
+        self.engine.store.list(&one).await.map(drop)
+    }
+}
+
+/// A station at work. Dropping it leaves the work going until the runtime ends.
+#[derive(Debug)]
+pub struct StationHandle {
+    engine: Arc<Engine>,
+    tasks: TaskTracker,
+}
+
+impl StationHandle {
+    /// Accepts nothing more, finishes what is under way until `deadline` and hands back the rest: another start, here
+    /// or elsewhere, goes on with it.
+    ///
+    /// # Errors
+    /// `StoreUnavailable` when the leases could not be given back; they end by themselves.
+    pub async fn shutdown(self, deadline: Duration) -> Result<()> {
+        self.engine.closed.cancel();
+        if tokio::time::timeout(deadline, self.tasks.wait()).await.is_err() {
+            tracing::warn!("some work was still under way at the end; it is taken up again at the next start");
+            // Its leases stand: a submission may be in flight, and nobody may take its silence for an answer.
+            return Ok(());
+        }
+        self.engine.store.release_leases(&self.engine.instance).await
+    }
+}

@@ -1,0 +1,357 @@
+//! The station as one caller sees it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::cost::{PinnedRate, Quote, RateCard};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{CallerId, IdempotencyKey, TaskId, ToolId};
+use crate::notify::NotifyTarget;
+use crate::registry::{Resolution, Snapshot, Tool};
+use crate::station::engine::{Engine, missing};
+use crate::station::events::EventStream;
+use crate::store::{EventQuery, Inserted, LeaseChange, StoredEvent, TaskPage, TaskQuery};
+use crate::task::TaskRecord;
+use crate::task::event::{Event, TaskEvent};
+use crate::task::policy::UnpricedPolicy;
+use crate::task::state::TaskState;
+
+/// How often a waiting caller looks into the store: another process may have brought the task to its end.
+const WAIT_LOOK: Duration = Duration::from_secs(2);
+
+/// Metadata is a caller's notes, not its storage.
+const METADATA_BYTES_MAX: usize = 64 * 1024;
+
+/// Destinations of one task.
+const NOTIFY_MAX: usize = 16;
+
+/// The station as one caller sees it, or as an administrator, who sees every caller's tasks.
+///
+/// Dropping any future of it never loses or doubles work: what was accepted goes on, and what was not is not there.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub(crate) engine: Arc<Engine>,
+    /// `None`: an administrator.
+    pub(crate) id: Option<CallerId>,
+}
+
+/// The id that tasks run by an administrator belong to.
+const ADMIN: &str = "admin";
+
+/// A wish to run a tool.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct RunRequest {
+    /// The tool's id, slug or alias.
+    pub tool: String,
+    /// The inputs.
+    pub inputs: Map<String, Value>,
+    /// The caller's name for this request: a second one with the same name finds the first task.
+    pub idempotency_key: Option<IdempotencyKey>,
+    /// The event in the caller's own system that led to it.
+    pub initiating_event_id: Option<String>,
+    /// Free facts.
+    pub metadata: Map<String, Value>,
+    /// Who is told about the end, besides the policy's own.
+    pub notify: Vec<NotifyTarget>,
+}
+
+impl RunRequest {
+    /// A wish to run `tool` with these inputs.
+    pub fn new(tool: impl Into<String>, inputs: Map<String, Value>) -> Self {
+        Self { tool: tool.into(), inputs, ..Self::default() }
+    }
+
+    /// Under the caller's own name for it.
+    #[must_use]
+    pub fn with_idempotency_key(mut self, key: Option<IdempotencyKey>) -> Self {
+        self.idempotency_key = key;
+        self
+    }
+
+    /// With the event that led to it.
+    #[must_use]
+    pub fn with_initiating_event_id(mut self, id: Option<String>) -> Self {
+        self.initiating_event_id = id;
+        self
+    }
+
+    /// With free facts.
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: Map<String, Value>) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// With whom to tell.
+    #[must_use]
+    pub fn with_notify(mut self, notify: Vec<NotifyTarget>) -> Self {
+        self.notify = notify;
+        self
+    }
+}
+
+/// What a run would cost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct QuoteAnswer {
+    /// The tool.
+    pub tool_id: ToolId,
+    /// The rate in force; absent for an unpriced tool that policy lets run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_rate: Option<PinnedRate>,
+    /// What it is expected to cost, and the most it can.
+    pub quote: Quote,
+    /// The inputs as they would be sent.
+    pub inputs_sent: Map<String, Value>,
+}
+
+struct Priced {
+    rate: Option<PinnedRate>,
+    quote: Quote,
+    card: Arc<RateCard>,
+}
+
+impl Caller {
+    /// Every tool, as of now; later changes do not show in it.
+    #[must_use]
+    pub fn tools(&self) -> Arc<Snapshot> {
+        self.engine.registry.snapshot()
+    }
+
+    /// The tool of a name.
+    ///
+    /// # Errors
+    /// `NotFound` with suggestions, or `Conflict` when several tools answer to it.
+    pub fn resolve(&self, name: &str) -> Result<Arc<Tool>> {
+        let snapshot = self.engine.registry.snapshot();
+        let shown: String = name.chars().take(80).collect();
+        match snapshot.resolve(name) {
+            Resolution::Exact(tool) => Ok(tool.clone()),
+            Resolution::Ambiguous(tools) => {
+                let ids = tools.iter().map(|t| t.definition().tool_id.to_string()).collect::<Vec<_>>().join(", ");
+                Err(Error::new(ErrorKind::Conflict, "find tool")
+                    .with_message(format!("{shown:?} may be any of {ids}: name one of them.")))
+            }
+            Resolution::Unknown { suggestions } => {
+                let suggestions: Vec<String> = suggestions.iter().map(|t| t.definition().slug.clone()).collect();
+                let mut message = format!("There is no tool {shown:?}.");
+                if !suggestions.is_empty() {
+                    message.push_str(&format!(" Did you mean {}?", suggestions.join(", ")));
+                }
+                Err(Error::new(ErrorKind::NotFound, "find tool").with_message(message).with_suggestions(suggestions))
+            }
+        }
+    }
+
+    /// What a run with these inputs would cost; the inputs are validated as for a run.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn quote(&self, tool: &str, inputs: &Map<String, Value>) -> Result<QuoteAnswer> {
+        let tool = self.resolve(tool)?;
+        let inputs_sent = validated(&tool, inputs)?;
+        let priced = self.price(&tool, &inputs_sent)?;
+        let tool_id = tool.definition().tool_id.clone();
+        Ok(QuoteAnswer { tool_id, cost_rate: priced.rate, quote: priced.quote, inputs_sent })
+    }
+
+    /// Accepts a request: validated, quoted and recorded when this returns; everything else happens by itself.
+    ///
+    /// # Errors
+    /// `NotFound` for the tool (with suggestions), `InvalidInput` with every problem, `Unpriced`, `Conflict` when the
+    /// idempotency key was used for another request, `Closed` while shutting down, `StoreUnavailable`.
+    pub async fn run(&self, request: RunRequest) -> Result<TaskRecord> {
+        if self.engine.closed.is_cancelled() {
+            return Err(Error::new(ErrorKind::Closed, "run tool").with_message("The station is shutting down."));
+        }
+        let tool = self.resolve(&request.tool)?;
+        let definition = tool.definition();
+        let inputs_sent = validated(&tool, &request.inputs)?;
+        let notify = self.targets(&request.notify)?;
+        check_notes(&request)?;
+        let priced = self.price(&tool, &inputs_sent)?;
+        if priced.rate.is_some() {
+            self.engine.rates.pin(self.engine.store.as_ref(), &priced.card).await?;
+        }
+        let now = self.engine.now();
+        let policy = &self.engine.policy;
+        let run_timeout = definition.limits.run_timeout_s.map(|s| Duration::from_secs(s.into()));
+        let allowed = policy.task_deadline.unwrap_or_else(|| {
+            run_timeout.unwrap_or(policy.default_run_timeout).saturating_add(policy.queue_allowance)
+        });
+        let can_diagnose = self.engine.backend(&definition.provider_id)?.provider.capabilities().diagnose;
+        let state = TaskState::accepted(now, now.plus(allowed), definition.exactly_once, can_diagnose);
+        let mut task = TaskRecord::new(TaskId::generate(), self.owner()?, definition, state);
+        task.request_hash = hash_of(definition.tool_id.as_str(), &request);
+        task.idempotency_key = request.idempotency_key;
+        task.initiating_event_id = request.initiating_event_id;
+        task.inputs_asked = request.inputs;
+        task.inputs_sent = inputs_sent;
+        task.cost_rate = priced.rate;
+        task.quote = priced.quote;
+        task.notify = notify;
+        task.metadata = request.metadata;
+        let accepted = Event::Accepted { tool_revision: definition.revision.clone() };
+        match self.engine.store.insert(&task, &[TaskEvent::new(now, accepted)]).await? {
+            Inserted::New(seq) => {
+                self.engine.published(&task, seq, false);
+                Ok(task)
+            }
+            Inserted::Duplicate(existing) if existing.request_hash == task.request_hash => Ok(*existing),
+            Inserted::Duplicate(existing) => Err(Error::new(ErrorKind::Conflict, "run tool")
+                .with_message("This idempotency key was used for another request.")
+                .with_context("task", existing.task_id)),
+        }
+    }
+
+    /// One task.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none, or it is another caller's.
+    pub async fn task(&self, id: TaskId) -> Result<TaskRecord> {
+        let task = self.engine.store.get(id).await?;
+        task.filter(|task| self.id.as_ref().is_none_or(|caller| *caller == task.caller)).ok_or_else(|| missing(id))
+    }
+
+    /// Tasks, newest first, a page at a time; a caller sees its own only.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`.
+    pub async fn list(&self, mut query: TaskQuery) -> Result<TaskPage> {
+        if self.id.is_some() {
+            query.caller.clone_from(&self.id);
+        }
+        self.engine.store.list(&query).await
+    }
+
+    /// The task at its end, or as it is after `timeout`, whichever comes first.
+    ///
+    /// # Errors
+    /// As [`task`](Self::task).
+    pub async fn wait(&self, id: TaskId, timeout: Duration) -> Result<TaskRecord> {
+        let mut updates = self.events();
+        let deadline = tokio::time::Instant::now() + timeout;
+        loop {
+            let task = self.task(id).await?;
+            let now = tokio::time::Instant::now();
+            if task.is_terminal() || now >= deadline {
+                return Ok(task);
+            }
+            // Looks again on any news of it, now and then, and at the end.
+            let look = async {
+                while let Some(Ok(update)) = updates.next().await {
+                    if update.task.task_id == id && update.task.is_terminal() {
+                        break;
+                    }
+                }
+            };
+            let _ = tokio::time::timeout_at(deadline.min(now + WAIT_LOOK), look).await;
+        }
+    }
+
+    /// Asks to cancel a task: a wish, recorded at once and sent to the provider after; the record tells what came of it.
+    ///
+    /// # Errors
+    /// As [`task`](Self::task).
+    pub async fn cancel(&self, id: TaskId) -> Result<TaskRecord> {
+        let task = self.task(id).await?;
+        if task.is_terminal() || task.state.cancel.is_some() {
+            return Ok(task);
+        }
+        self.engine.apply_one(task, Event::CancelAsked, LeaseChange::Keep).await
+    }
+
+    /// Updates of the caller's tasks from now on.
+    #[must_use]
+    pub fn events(&self) -> EventStream {
+        self.engine.updates.subscribe(self.id.clone())
+    }
+
+    /// What happened to the caller's tasks after event number `after`, from the store: at most 500 at a time.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`.
+    pub async fn events_after(&self, task: Option<TaskId>, after: u64) -> Result<Vec<StoredEvent>> {
+        let query = EventQuery { task, caller: self.id.clone(), after, limit: 0 };
+        self.engine.store.events(&query).await
+    }
+
+    fn owner(&self) -> Result<CallerId> {
+        self.id.clone().map_or_else(|| CallerId::new(ADMIN), Ok)
+    }
+
+    fn price(&self, tool: &Tool, inputs: &Map<String, Value>) -> Result<Priced> {
+        let definition = tool.definition();
+        let backend = self.engine.backend(&definition.provider_id)?;
+        let card = self.engine.rates.current(&definition.provider_id);
+        match backend.cost.rate(definition, &card) {
+            Ok(rate) => {
+                let quote = backend.cost.quote(&rate, definition, inputs, None);
+                Ok(Priced { rate: Some(rate), quote, card })
+            }
+            Err(error)
+                if error.kind() == ErrorKind::Unpriced && self.engine.policy.unpriced == UnpricedPolicy::Allow =>
+            {
+                let quote = Quote::new(None, None, "this tool has no known price; its cost will be unknown");
+                Ok(Priced { rate: None, quote, card })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn targets(&self, asked: &[NotifyTarget]) -> Result<Vec<NotifyTarget>> {
+        let mut targets = self.engine.policy.default_notify.clone();
+        for target in asked {
+            if !self.engine.notifiers.contains_key(&target.channel) {
+                let known = self.engine.notifiers.keys().cloned().collect::<Vec<_>>().join(", ");
+                return Err(Error::new(ErrorKind::InvalidInput, "take notification targets")
+                    .with_message(format!("There is no notifier {:?}; there are {known}.", target.channel)));
+            }
+            if !targets.contains(target) {
+                targets.push(target.clone());
+            }
+        }
+        if targets.len() > NOTIFY_MAX {
+            return Err(Error::new(ErrorKind::InvalidInput, "take notification targets")
+                .with_message(format!("A task tells at most {NOTIFY_MAX} destinations.")));
+        }
+        Ok(targets)
+    }
+}
+
+fn validated(tool: &Tool, inputs: &Map<String, Value>) -> Result<Map<String, Value>> {
+    tool.validator()?.check(inputs).map_err(|problems| {
+        let message = problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join(" ");
+        Error::new(ErrorKind::InvalidInput, "validate inputs").with_message(message).with_problems(problems)
+    })
+}
+
+fn check_notes(request: &RunRequest) -> Result<()> {
+    let refused = |message: &str| Error::new(ErrorKind::InvalidInput, "take request").with_message(message);
+    let text = serde_json::to_string(&request.metadata).map_err(|e| refused("Unusable metadata.").with_source(e))?;
+    if text.len() > METADATA_BYTES_MAX {
+        return Err(refused("Metadata has at most 64 KiB."));
+    }
+    let event = request.initiating_event_id.as_deref().unwrap_or_default();
+    // Stores differ on it, so it is refused here as in inputs. In JSON text it can only stand escaped.
+    if text.contains("\\u0000") || event.contains('\0') {
+        return Err(refused("Metadata and event ids must not hold U+0000."));
+    }
+    if event.len() > 256 {
+        return Err(refused("An initiating event id has at most 256 bytes."));
+    }
+    Ok(())
+}
+
+/// What makes two requests the same: tool, inputs, event. serde_json's maps are ordered, so the text is canonical.
+fn hash_of(tool_id: &str, request: &RunRequest) -> String {
+    let text = serde_json::to_string(&(tool_id, &request.inputs, &request.initiating_event_id)).unwrap_or_default();
+    crate::hex(Sha256::digest(text).get(..16).unwrap_or_default())
+}

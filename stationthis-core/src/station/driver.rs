@@ -1,0 +1,251 @@
+//! Brings tasks forward: claims what is due, does the next thing, commits what came of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::BackoffBuilder;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
+use crate::error::{Effect, Error, ErrorKind, FailureRecord, Result, Retry};
+use crate::id::RunId;
+use crate::provider::{CancelAnswer, Lookup, LookupRequest, RunRef, SubmitRequest};
+use crate::station::engine::Engine;
+use crate::store::{Claim, LeaseChange};
+use crate::task::TaskRecord;
+use crate::task::event::{Event, TaskEvent, Witness};
+use crate::task::plan::{self, Work};
+use crate::task::state::TaskStatus;
+use crate::time::Timestamp;
+
+/// How long a claim holds: longer than any call to a provider but the submission, for which it is extended.
+pub(crate) const LEASE: Duration = Duration::from_secs(60);
+
+/// What a lease outlives a submission's own limit by: the time to commit its outcome.
+const SUBMIT_LEASE_MARGIN: Duration = Duration::from_secs(30);
+
+/// The longest sleep of the driver: another process may have added work to the same store.
+const IDLE_MAX: Duration = Duration::from_secs(2);
+
+/// Runs until the station is closed. What it holds when it is dropped is claimed again after its lease.
+pub(crate) async fn run(engine: Arc<Engine>) {
+    let mut working = FuturesUnordered::new();
+    let mut sleep = Duration::ZERO;
+    loop {
+        tokio::select! {
+            () = engine.closed.cancelled() => break,
+            Some(()) = working.next(), if !working.is_empty() => {}
+            () = engine.wake_driver.notified() => {}
+            () = tokio::time::sleep(sleep) => {}
+        }
+        let free = engine.policy.concurrency.max(1).saturating_sub(working.len());
+        sleep = IDLE_MAX;
+        if free == 0 {
+            continue;
+        }
+        match claim(&engine, free).await {
+            Ok((tasks, pause)) => {
+                sleep = pause;
+                working.extend(tasks.into_iter().map(|task| bring_forward(engine.clone(), task)));
+            }
+            Err(error) => tracing::warn!(%error, "tasks could not be claimed"),
+        }
+    }
+    // Finish what is under way; `shutdown` bounds how long that may take.
+    while working.next().await.is_some() {}
+}
+
+/// Does what is due now, once, and waits for it; how many tasks that were.
+pub(crate) async fn tick(engine: &Arc<Engine>) -> Result<usize> {
+    let (tasks, _) = claim(engine, engine.policy.concurrency.max(1)).await?;
+    let count = tasks.len();
+    let mut working: FuturesUnordered<_> = tasks.into_iter().map(|task| bring_forward(engine.clone(), task)).collect();
+    while working.next().await.is_some() {}
+    Ok(count)
+}
+
+async fn claim(engine: &Engine, limit: usize) -> Result<(Vec<TaskRecord>, Duration)> {
+    let now = engine.now();
+    let claim = Claim { owner: engine.instance.clone(), now, lease: LEASE, limit };
+    let claimed = engine.store.claim_due(&claim).await?;
+    let pause = claimed.next_at.map_or(IDLE_MAX, |at| at.since(now).min(IDLE_MAX));
+    Ok((claimed.items, pause))
+}
+
+/// One thing for one task. An error leaves the task as it is; it is claimed again when its lease ends.
+async fn bring_forward(engine: Arc<Engine>, task: TaskRecord) {
+    let task_id = task.task_id;
+    let work = plan::plan(&task.state, engine.now(), &engine.policy);
+    if let Err(error) = perform(&engine, task, work).await {
+        tracing::warn!(%task_id, ?work, %error, "a task could not be brought forward");
+    }
+}
+
+async fn perform(engine: &Engine, task: TaskRecord, work: Work) -> Result<()> {
+    match work {
+        Work::Submit => submit(engine, task).await,
+        Work::Recover => {
+            let failure = FailureRecord::new("interrupted", "The host stopped while it was submitting.");
+            release(engine, task, Event::SubmitLost { failure, answered: false }).await
+        }
+        Work::Lookup => lookup(engine, task).await,
+        Work::Poll => poll(engine, task, false).await,
+        Work::LastPoll => poll(engine, task, true).await,
+        Work::Expire => release(engine, task, Event::DeadlinePassed).await,
+        Work::Cancel => cancel(engine, task).await,
+        Work::Diagnose => diagnose(engine, task).await,
+        Work::Rest => engine.apply(task, &[], LeaseChange::Release, &[]).await.map(drop),
+    }
+}
+
+async fn release(engine: &Engine, task: TaskRecord, event: Event) -> Result<()> {
+    engine.apply_one(task, event, LeaseChange::Release).await.map(drop)
+}
+
+async fn submit(engine: &Engine, task: TaskRecord) -> Result<()> {
+    let backend = engine.backend(&task.provider_id)?.clone();
+    let now = engine.now();
+    // The intent is durable before the call, and the lease outlasts it: nobody takes the silence for a crash.
+    let until = now.plus(engine.policy.submit_timeout.saturating_add(SUBMIT_LEASE_MARGIN));
+    let intent = TaskEvent::new(now, Event::SubmitStarted);
+    let task = engine.apply(task, &[intent], LeaseChange::Extend(until), &[]).await?;
+    if task.state.status != TaskStatus::Submitting || task.state.times.submitting_at != Some(now) {
+        // It was cancelled meanwhile.
+        return engine.apply(task, &[], LeaseChange::Release, &[]).await.map(drop);
+    }
+    let request =
+        SubmitRequest::new(task.task_id, task.tool_id.clone(), task.endpoint_details.clone(), task.inputs_sent.clone())
+            .with_callback(engine.callback_url(&task));
+    let answer = bounded(engine.policy.submit_timeout, "submit run", backend.provider.submit(&request)).await;
+    let now = engine.now();
+    let events = match answer {
+        Ok(submission) => {
+            let mut events = vec![TaskEvent::new(now, Event::Submitted { run_id: submission.run_id })];
+            events.extend(submission.report.map(|report| TaskEvent::new(now, reported(report))));
+            events
+        }
+        Err(error) => vec![TaskEvent::new(now, submit_failed(engine, &task, &error, now))],
+    };
+    engine.apply(task, &events, LeaseChange::Release, &[]).await.map(drop)
+}
+
+fn submit_failed(engine: &Engine, task: &TaskRecord, error: &Error, now: Timestamp) -> Event {
+    let answered = error.http_status().is_some();
+    match error.effect() {
+        Effect::Unknown => Event::SubmitLost { failure: FailureRecord::from_error("submitLost", error), answered },
+        Effect::No => {
+            let failure = FailureRecord::from_error("refused", error);
+            let pause = match error.retry() {
+                Retry::Never => None,
+                _ if task.state.submit_attempts >= engine.policy.submit_attempts_max => None,
+                Retry::After(pause) => Some(pause),
+                Retry::Backoff => Some(backoff(task.state.submit_attempts)),
+            };
+            match pause {
+                Some(pause) => Event::SubmitDeferred { failure, retry_at: now.plus(pause) },
+                None => Event::SubmitRefused { failure },
+            }
+        }
+    }
+}
+
+/// The pause after so many attempts: 1 s doubled each time up to a minute, with jitter.
+fn backoff(attempts: u32) -> Duration {
+    let pauses = backon::ExponentialBuilder::default()
+        .with_min_delay(Duration::from_secs(1))
+        .with_max_delay(Duration::from_secs(60))
+        .with_max_times(usize::MAX)
+        .with_jitter()
+        .build();
+    let nth = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX).min(16);
+    pauses.into_iter().nth(nth).unwrap_or(Duration::from_secs(60))
+}
+
+async fn lookup(engine: &Engine, task: TaskRecord) -> Result<()> {
+    let backend = engine.backend(&task.provider_id)?.clone();
+    let since = task.state.times.submitting_at.unwrap_or(task.state.times.accepted_at);
+    let request = LookupRequest::new(task.task_id, task.endpoint_details.clone(), since);
+    let event = match bounded(engine.policy.call_timeout, "look up run", backend.provider.lookup(&request)).await {
+        Ok(Lookup::Found(run_id)) => Event::LookupFound { run_id },
+        Ok(Lookup::Absent) => Event::LookupAbsent,
+        Err(error) => Event::LookupFailed { failure: FailureRecord::from_error("lookupFailed", &error) },
+    };
+    release(engine, task, event).await
+}
+
+async fn poll(engine: &Engine, task: TaskRecord, last: bool) -> Result<()> {
+    let Some(run) = run_ref(&task) else {
+        return release(engine, task, Event::DeadlinePassed).await;
+    };
+    let backend = engine.backend(&task.provider_id)?.clone();
+    let answer = bounded(engine.policy.call_timeout, "poll run", backend.provider.poll(&run)).await;
+    let event = match answer {
+        Ok(report) => reported(report),
+        Err(error) => Event::PollFailed { failure: FailureRecord::from_error("pollFailed", &error) },
+    };
+    let now = engine.now();
+    let mut events = vec![TaskEvent::new(now, event)];
+    if last {
+        // Does nothing when the poll has just brought the end.
+        events.push(TaskEvent::new(now, Event::DeadlinePassed));
+    }
+    engine.apply(task, &events, LeaseChange::Release, &[]).await.map(drop)
+}
+
+fn reported(report: crate::task::report::RunReport) -> Event {
+    Event::Reported { witness: Witness::Poll, report: Box::new(report), key_id: None }
+}
+
+async fn cancel(engine: &Engine, task: TaskRecord) -> Result<()> {
+    let Some(run) = run_ref(&task) else {
+        return engine.apply(task, &[], LeaseChange::Release, &[]).await.map(drop);
+    };
+    let backend = engine.backend(&task.provider_id)?.clone();
+    let answer = bounded(engine.policy.call_timeout, "cancel run", backend.provider.cancel(&run)).await;
+    let event = match answer {
+        Ok(CancelAnswer::Accepted) => Event::CancelAnswered { accepted: true, reason: None },
+        Ok(CancelAnswer::Refused(reason)) => Event::CancelAnswered { accepted: false, reason: Some(reason) },
+        Err(error) if error.kind() == ErrorKind::Unsupported => {
+            Event::CancelAnswered { accepted: false, reason: Some("This service cannot cancel.".to_owned()) }
+        }
+        Err(error) => Event::CancelFailed { failure: FailureRecord::from_error("cancelFailed", &error) },
+    };
+    release(engine, task, event).await
+}
+
+async fn diagnose(engine: &Engine, task: TaskRecord) -> Result<()> {
+    let Some(run) = run_ref(&task) else {
+        return engine.apply(task, &[], LeaseChange::Release, &[]).await.map(drop);
+    };
+    let backend = engine.backend(&task.provider_id)?.clone();
+    // The end of the task waits for this, so one attempt may not take longer than all of them together.
+    let answer = bounded(engine.policy.diagnose_wait, "diagnose run", backend.provider.diagnose(&run)).await;
+    let event = match answer {
+        Ok(Some(diagnosis)) => Event::Diagnosed { failure: Some(diagnosis.failure), nodes: diagnosis.nodes },
+        Ok(None) => Event::Diagnosed { failure: None, nodes: Vec::new() },
+        Err(error) => {
+            tracing::debug!(task_id = %task.task_id, %error, "the reason of a failure could not be read");
+            Event::Diagnosed { failure: None, nodes: Vec::new() }
+        }
+    };
+    release(engine, task, event).await
+}
+
+fn run_ref(task: &TaskRecord) -> Option<RunRef> {
+    let run_id: &RunId = task.state.run_id.as_ref()?;
+    Some(RunRef::new(task.task_id, run_id.clone(), task.endpoint_details.clone()))
+}
+
+/// A call with a limit; what runs into it may have had an effect.
+async fn bounded<T>(
+    limit: Duration,
+    operation: &'static str,
+    call: impl Future<Output = Result<T>> + Send,
+) -> Result<T> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Error::new(ErrorKind::Timeout, operation)
+            .with_message(format!("No answer within {} s.", limit.as_secs()))
+            .with_retry(Retry::Backoff)
+            .with_effect(Effect::Unknown)),
+    }
+}

@@ -1,0 +1,40 @@
+//! From what is known of a run's times to its cost.
+
+use crate::cost::{Settlement, Usage, UsageBasis, usage};
+use crate::error::Result;
+use crate::money::Usd;
+use crate::station::engine::Engine;
+use crate::task::TaskRecord;
+use crate::task::event::Event;
+use crate::task::policy::UnsuccessfulPolicy;
+use crate::task::state::TaskStatus;
+
+/// The settlement of a task that has just ended, on the card that was pinned when it was accepted.
+pub(crate) async fn settled(engine: &Engine, task: &TaskRecord, not_run: bool) -> Result<Event> {
+    let usage = if not_run { Usage::not_run() } else { used(engine, task) };
+    let settlement = match &task.cost_rate {
+        _ if not_run => Settlement::known(Usd::ZERO, UsageBasis::NotRun),
+        _ if waived(engine, task) => Settlement::known(Usd::ZERO, UsageBasis::Waived),
+        None => Settlement::unknown(None),
+        Some(rate) => {
+            let backend = engine.backend(&task.provider_id)?;
+            let card = engine.rates.card(engine.store.as_ref(), &rate.card_hash).await?;
+            backend.cost.settle(rate, &card, &usage)
+        }
+    };
+    let over_ceiling = settlement.cost_usd.zip(task.quote.ceiling_usd).is_some_and(|(cost, ceiling)| cost > ceiling);
+    Ok(Event::Settled { usage, settlement: Box::new(settlement), over_ceiling })
+}
+
+fn waived(engine: &Engine, task: &TaskRecord) -> bool {
+    engine.policy.unsuccessful == UnsuccessfulPolicy::Waived && task.state.status != TaskStatus::Completed
+}
+
+fn used(engine: &Engine, task: &TaskRecord) -> Usage {
+    let state = &task.state;
+    if let Some(usage) = &state.reported_usage {
+        return usage.clone();
+    }
+    let lifetime = state.times.submitting_at.zip(state.times.ended_at);
+    usage::measure(&state.provider_times, &state.receipts, engine.policy.duration, lifetime).on(state.resource.clone())
+}

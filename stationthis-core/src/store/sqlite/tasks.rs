@@ -1,0 +1,216 @@
+//! Tasks as rows: the record as JSON, and columns for what is searched.
+
+use rusqlite::{Connection, OptionalExtension, Row, ffi, params};
+
+use super::events;
+use super::failure::{Failure, Ran, unreadable};
+use super::inbox;
+use super::outbox::{self, NoticeRow};
+use super::{signed, unsigned};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{ProviderId, RunId, TaskId};
+use crate::store::{Change, Committed, Inserted, LeaseChange, TaskPage, TaskQuery, run_taken};
+use crate::task::TaskRecord;
+use crate::task::event::TaskEvent;
+
+/// A record as it is written, made on the caller's thread: the writer's time is for the disk.
+pub(super) struct TaskRow {
+    id: TaskId,
+    caller: String,
+    key: Option<String>,
+    tool: String,
+    provider: ProviderId,
+    run: Option<RunId>,
+    status: &'static str,
+    due_at: Option<i64>,
+    revision: i64,
+    record: String,
+    events: Vec<String>,
+}
+
+impl TaskRow {
+    /// The row of a record and its new events.
+    pub(super) fn new(record: &TaskRecord, events: &[TaskEvent]) -> Result<Self> {
+        Ok(Self {
+            id: record.task_id,
+            caller: record.caller.as_str().to_owned(),
+            key: record.idempotency_key.as_ref().map(|key| key.as_str().to_owned()),
+            tool: record.tool_id.as_str().to_owned(),
+            provider: record.provider_id.clone(),
+            run: record.state.run_id.clone(),
+            status: record.state.status.as_str(),
+            due_at: record.due_at.map(|at| at.as_micros()),
+            revision: signed(record.revision),
+            record: serde_json::to_string(record)
+                .map_err(|e| Error::new(ErrorKind::Unexpected, "write task as JSON").with_source(e))?,
+            events: events.iter().map(events::to_json).collect::<Result<_>>()?,
+        })
+    }
+
+    fn run_text(&self) -> Option<&str> {
+        self.run.as_ref().map(RunId::as_str)
+    }
+
+    /// Of the unique columns only the run can clash where this is used.
+    fn clash(&self, error: rusqlite::Error) -> Failure {
+        match &self.run {
+            Some(run) if error.sqlite_extended_error_code() == Some(ffi::SQLITE_CONSTRAINT_UNIQUE) => {
+                run_taken(&self.provider, run).into()
+            }
+            _ => error.into(),
+        }
+    }
+}
+
+/// A change as it is written.
+pub(super) struct ChangeRow {
+    task: TaskRow,
+    notices: Vec<NoticeRow>,
+    inbox_done: Vec<u64>,
+    lease: LeaseChange,
+}
+
+impl ChangeRow {
+    /// The rows of a change whose record gets the revision after `expected`.
+    pub(super) fn new(expected: u64, change: &Change) -> Result<Self> {
+        let record = TaskRecord { revision: expected.saturating_add(1), ..change.task.clone() };
+        Ok(Self {
+            task: TaskRow::new(&record, &change.events)?,
+            notices: change.notices.iter().map(|new| NoticeRow::new(new, change.added_at(new))).collect(),
+            inbox_done: change.inbox_done.clone(),
+            lease: change.lease,
+        })
+    }
+}
+
+/// See [`TaskStore::insert`](crate::store::TaskStore::insert).
+pub(super) fn insert(conn: &Connection, row: &TaskRow) -> Ran<Inserted> {
+    if let Some(key) = &row.key {
+        let known = "SELECT record FROM task WHERE caller = ?1 AND idempotency_key = ?2";
+        if let Some(first) = one(conn, known, params![row.caller, key])? {
+            return Ok(Inserted::Duplicate(Box::new(first)));
+        }
+    }
+    if let Some(first) = get(conn, row.id)? {
+        return Ok(Inserted::Duplicate(Box::new(first)));
+    }
+    conn.prepare_cached(
+        "INSERT INTO task
+             (task_id, caller, idempotency_key, tool_id, provider_id, run_id, status, due_at, revision, record)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )?
+    .execute(params![
+        row.id.as_bytes(),
+        row.caller,
+        row.key,
+        row.tool,
+        row.provider.as_str(),
+        row.run_text(),
+        row.status,
+        row.due_at,
+        row.revision,
+        row.record
+    ])
+    .map_err(|error| row.clash(error))?;
+    Ok(Inserted::New(events::append(conn, row.id, &row.caller, &row.events)?))
+}
+
+/// See [`TaskStore::commit`](crate::store::TaskStore::commit).
+pub(super) fn commit(conn: &Connection, expected: u64, change: &ChangeRow) -> Ran<Committed> {
+    let row = &change.task;
+    let (lease, until) = match change.lease {
+        LeaseChange::Keep => (0, None),
+        LeaseChange::Release => (1, None),
+        LeaseChange::Extend(until) => (2, Some(until.as_micros())),
+    };
+    let written = conn
+        .prepare_cached(
+            "UPDATE task SET run_id = ?3, status = ?4, due_at = ?5, revision = ?6, record = ?7,
+                 lease_owner = CASE ?8 WHEN 1 THEN NULL ELSE lease_owner END,
+                 lease_until = CASE WHEN ?8 = 1 OR lease_owner IS NULL THEN NULL
+                                    WHEN ?8 = 2 THEN ?9 ELSE lease_until END
+             WHERE task_id = ?1 AND revision = ?2",
+        )?
+        .execute(params![
+            row.id.as_bytes(),
+            signed(expected),
+            row.run_text(),
+            row.status,
+            row.due_at,
+            row.revision,
+            row.record,
+            lease,
+            until
+        ])
+        .map_err(|error| row.clash(error))?;
+    if written == 0 {
+        return Ok(get(conn, row.id)?.map_or(Committed::Missing, |current| Committed::Stale(Box::new(current))));
+    }
+    let seq = events::append(conn, row.id, &row.caller, &row.events)?;
+    outbox::add(conn, row.id, &change.notices)?;
+    inbox::finish(conn, &change.inbox_done)?;
+    Ok(Committed::Done { revision: unsigned(row.revision), seq })
+}
+
+/// One task.
+pub(super) fn get(conn: &Connection, id: TaskId) -> Ran<Option<TaskRecord>> {
+    one(conn, "SELECT record FROM task WHERE task_id = ?1", [id.as_bytes()])
+}
+
+/// The task of a run.
+pub(super) fn find_by_run(conn: &Connection, provider: &ProviderId, run: &RunId) -> Ran<Option<TaskRecord>> {
+    let sql = "SELECT record FROM task WHERE provider_id = ?1 AND run_id = ?2";
+    one(conn, sql, [provider.as_str(), run.as_str()])
+}
+
+/// A page, newest first. One row more than the page is read, to know whether there is a next one.
+pub(super) fn list(conn: &Connection, query: &TaskQuery) -> Ran<TaskPage> {
+    // Only these fixed parts make the statement; what the query says is bound.
+    let sql = [
+        "SELECT task_id, record FROM task WHERE task_id < ?1",
+        if query.caller.is_some() { " AND caller = ?2" } else { "" },
+        // A popular tool has far more tasks than one caller: the unary plus keeps the caller's index in use.
+        match (&query.tool, &query.caller) {
+            (None, _) => "",
+            (Some(_), None) => " AND tool_id = ?3",
+            (Some(_), Some(_)) => " AND +tool_id = ?3",
+        },
+        if query.statuses.is_empty() { "" } else { " AND status IN (SELECT value FROM json_each(?4))" },
+        " ORDER BY task_id DESC LIMIT ?5",
+    ]
+    .concat();
+    let size = query.page_size();
+    // Sorts after every id.
+    let newest = [u8::MAX; 17];
+    let before = query.before.as_ref().map_or(newest.as_slice(), |id| id.as_bytes().as_slice());
+    let statuses = serde_json::to_string(&query.statuses).map_err(|e| unreadable("write statuses as JSON", e))?;
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![
+        before,
+        query.caller.as_ref().map(|caller| caller.as_str()),
+        query.tool.as_ref().map(|tool| tool.as_str()),
+        statuses,
+        i64::try_from(size.saturating_add(1)).unwrap_or(i64::MAX)
+    ])?;
+    let mut page = TaskPage::default();
+    while let Some(row) = rows.next()? {
+        if page.tasks.len() == size {
+            page.next = page.tasks.last().map(|last| last.task_id);
+            break;
+        }
+        page.tasks.push(record_at(row, 1)?);
+    }
+    Ok(page)
+}
+
+/// The record in a column.
+pub(super) fn record_at(row: &Row<'_>, column: usize) -> Ran<TaskRecord> {
+    let text = row.get_ref(column)?.as_str().map_err(|e| unreadable("read task", e))?;
+    serde_json::from_str(text).map_err(|e| unreadable("read task", e))
+}
+
+fn one(conn: &Connection, sql: &'static str, params: impl rusqlite::Params) -> Ran<Option<TaskRecord>> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let record = statement.query_row(params, |row| Ok(record_at(row, 0))).optional()?;
+    record.transpose()
+}

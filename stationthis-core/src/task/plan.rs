@@ -1,0 +1,138 @@
+//! What the driver does next for a task, and when. Pure, like the machine.
+
+use std::time::Duration;
+
+use crate::task::policy::Policy;
+use crate::task::report::RunStatus;
+use crate::task::state::{CancelOutcome, Ending, TaskState, TaskStatus};
+use crate::time::Timestamp;
+use crate::tool::ExactlyOnce;
+
+/// The next thing to do for a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Submit it.
+    Submit,
+    /// A submission was begun and its end is not on record: whoever made it died. It may have had an effect.
+    Recover,
+    /// Look for its run.
+    Lookup,
+    /// Ask about its run.
+    Poll,
+    /// Ask about its run once more, then end it.
+    LastPoll,
+    /// End it.
+    Expire,
+    /// Send the wish to cancel.
+    Cancel,
+    /// Look for the reason of its failure.
+    Diagnose,
+    /// Nothing.
+    Rest,
+}
+
+/// What is to be done for a task that is due.
+#[must_use]
+pub fn plan(state: &TaskState, now: Timestamp, policy: &Policy) -> Work {
+    let late = now >= state.deadline_at;
+    match state.status {
+        TaskStatus::Accepted if late => Work::Expire,
+        TaskStatus::Accepted => Work::Submit,
+        TaskStatus::Submitting if state.submit_retry_at.is_none() => Work::Recover,
+        TaskStatus::Submitting if late => Work::Expire,
+        TaskStatus::Submitting => Work::Submit,
+        TaskStatus::InDoubt if late => Work::Expire,
+        TaskStatus::InDoubt if can_look_up(state) => Work::Lookup,
+        TaskStatus::InDoubt => Work::Rest,
+        TaskStatus::Queued | TaskStatus::Running if late => Work::LastPoll,
+        TaskStatus::Queued | TaskStatus::Running if cancel_pending(state) => Work::Cancel,
+        TaskStatus::Queued | TaskStatus::Running => Work::Poll,
+        TaskStatus::Finalizing if reason_wanted(state).is_some() => Work::Diagnose,
+        TaskStatus::Finalizing if now >= finalizing_deadline(state, policy) => Work::LastPoll,
+        TaskStatus::Finalizing => Work::Poll,
+        TaskStatus::Failed if reason_wanted(state).is_some() => Work::Diagnose,
+        TaskStatus::Completed | TaskStatus::Failed | TaskStatus::Cancelled | TaskStatus::TimedOut => Work::Rest,
+    }
+}
+
+/// When a task in this state is to be looked at next, as seen at `now`.
+#[must_use]
+pub fn due_at(state: &TaskState, now: Timestamp, policy: &Policy) -> Option<Timestamp> {
+    let by_deadline = |at: Timestamp| Some(at.min(state.deadline_at.max(now)));
+    match state.status {
+        TaskStatus::Accepted => Some(now),
+        TaskStatus::Submitting => Some(state.submit_retry_at.unwrap_or(now)),
+        TaskStatus::InDoubt => match &state.doubt {
+            Some(doubt) if can_look_up(state) && doubt.lookups == 0 => Some(now),
+            Some(_) if can_look_up(state) => by_deadline(now.plus(policy.lookup_interval)),
+            Some(_) | None => Some(state.deadline_at),
+        },
+        TaskStatus::Queued | TaskStatus::Running => match &state.cancel {
+            Some(cancel) if cancel.outcome == CancelOutcome::Pending && cancel.attempts == 0 => Some(now),
+            Some(_) | None => by_deadline(now.plus(poll_pause(state, now, policy))),
+        },
+        TaskStatus::Finalizing => {
+            let ending = state.ending.as_ref()?;
+            let pause = match (reason_wanted(state), ending.empty_confirmations) {
+                (Some(wanted), _) => diagnose_pause(wanted, policy),
+                (None, 0) => doubled(policy.poll_interval_min, ending.unconfirmed_polls, policy.poll_interval_max),
+                (None, _) => policy.empty_confirm_pause,
+            };
+            Some(now.plus(pause).min(finalizing_deadline(state, policy).max(now)))
+        }
+        TaskStatus::Failed => reason_wanted(state).map(|ending| now.plus(diagnose_pause(ending, policy))),
+        TaskStatus::Completed | TaskStatus::Cancelled | TaskStatus::TimedOut => None,
+    }
+}
+
+fn can_look_up(state: &TaskState) -> bool {
+    match state.exactly_once {
+        ExactlyOnce::Lookup | ExactlyOnce::ClientChosenId => true,
+        ExactlyOnce::IdempotencyKey | ExactlyOnce::None => false,
+    }
+}
+
+fn cancel_pending(state: &TaskState) -> bool {
+    state.cancel.as_ref().is_some_and(|cancel| cancel.outcome == CancelOutcome::Pending)
+}
+
+/// The failed ending whose reason is still looked for.
+fn reason_wanted(state: &TaskState) -> Option<&Ending> {
+    state.ending.as_ref().filter(|ending| {
+        state.can_diagnose && !ending.diagnosed && ending.status == RunStatus::Failed && ending.confirmed_at.is_some()
+    })
+}
+
+fn finalizing_deadline(state: &TaskState, policy: &Policy) -> Timestamp {
+    state.times.finalizing_at.unwrap_or(state.times.accepted_at).plus(policy.finalizing_deadline)
+}
+
+/// A tenth of the time since the submission, within the policy's bounds; longer while polls fail.
+fn poll_pause(state: &TaskState, now: Timestamp, policy: &Policy) -> Duration {
+    let since = state.times.submitting_at.unwrap_or(state.times.accepted_at);
+    let (min, max) = (policy.poll_interval_min.min(policy.poll_interval_max), policy.poll_interval_max);
+    let tenth = (now.since(since) / 10).clamp(min, max);
+    let cancel_attempts = if cancel_pending(state) { state.cancel.as_ref().map_or(0, |c| c.attempts) } else { 0 };
+    match state.counters.polls_failed.max(cancel_attempts) {
+        0 => tenth,
+        failed => tenth.max(doubled(min, failed, max)),
+    }
+}
+
+/// At once, then `first`, doubled each time, at most `max`.
+fn doubled(first: Duration, times: u32, max: Duration) -> Duration {
+    match times {
+        0 => Duration::ZERO,
+        times => first.saturating_mul(1 << (times - 1).min(16)).min(max),
+    }
+}
+
+/// At once, then every 2 s while the end waits for the reason, then every 10 s.
+fn diagnose_pause(ending: &Ending, policy: &Policy) -> Duration {
+    let quick = Duration::from_secs(2);
+    match ending.diagnose_attempts {
+        0 => Duration::ZERO,
+        attempts if quick.saturating_mul(attempts) <= policy.diagnose_wait => quick,
+        _ => Duration::from_secs(10),
+    }
+}

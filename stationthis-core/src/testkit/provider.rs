@@ -1,0 +1,223 @@
+//! A provider that says what it is told to.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use serde_json::{Map, Value, json};
+use tokio::sync::Semaphore;
+
+use crate::cost::{CardCostModel, CostModel, PinnedRate, Quote, RateCard, RateKey, Settlement, Unit, Usage};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{ProviderId, RunId, ToolId};
+use crate::json_doc::JsonDoc;
+use crate::provider::{
+    CancelAnswer, Capabilities, Catalogue, Diagnosis, Lookup, LookupRequest, RunRef, ServiceProvider, Submission,
+    SubmitRequest, UploadFile, UploadedFile, WebhookAuth, WebhookReading,
+};
+use crate::task::report::RunReport;
+use crate::tool::{CostingModel, ExactlyOnce, Execution, ToolDefinition};
+use crate::webhook::WebhookRequest;
+
+/// What a [`ScriptedProvider`] answers next. Each queue is taken from the front; the last poll answer stays.
+#[derive(Debug, Default)]
+pub struct Script {
+    /// Answers to `submit`; without one, the run `run-N` is made.
+    pub submits: VecDeque<Result<Submission>>,
+    /// Answers to `poll`; without one, `Unavailable`.
+    pub polls: VecDeque<RunReport>,
+    /// Answers to `lookup`; without one, `Absent`.
+    pub lookups: VecDeque<Result<Lookup>>,
+    /// Answers to `diagnose`; without one, nothing is known.
+    pub diagnoses: VecDeque<Diagnosis>,
+    /// The answer to `cancel`; `None`: refused.
+    pub cancel: Option<CancelAnswer>,
+    /// How often each method was called.
+    pub calls: Calls,
+}
+
+/// How often each method was called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// `submit`, whether or not it was answered.
+    pub submit: usize,
+    /// `poll`.
+    pub poll: usize,
+    /// `lookup`.
+    pub lookup: usize,
+    /// `cancel`.
+    pub cancel: usize,
+    /// `diagnose`.
+    pub diagnose: usize,
+}
+
+/// A provider with one tool, `scripted:echo` (inputs `prompt`, required text, and `steps`, 1 to 50, default 20; a run is
+/// ended after 300 s; 0.0005 USD per second), that answers from its [`Script`].
+///
+/// A webhook's body is a [`RunReport`] as JSON.
+#[derive(Clone, Debug)]
+pub struct ScriptedProvider {
+    id: ProviderId,
+    script: Arc<Mutex<Script>>,
+    costs: CardCostModel,
+    /// Closed: `submit` waits, after it was counted, until permits are added.
+    submit_gate: Arc<Semaphore>,
+}
+
+impl ScriptedProvider {
+    /// A provider with an empty script, whose submissions are answered at once.
+    ///
+    /// # Errors
+    /// None in practice: the names are valid.
+    pub fn new() -> Result<Self> {
+        let card = RateCard::new("scripted, 2026-11").with(
+            RateKey::Resource("GPU".to_owned()),
+            "0.0005".parse()?,
+            Unit::Second,
+        );
+        Ok(Self {
+            id: ProviderId::new("scripted")?,
+            script: Arc::default(),
+            costs: CardCostModel::new(card),
+            submit_gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
+        })
+    }
+
+    /// Its script, to read and to change.
+    pub fn script(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on submissions wait; [`open_gate`](Self::open_gate) lets them through.
+    pub fn close_gate(&self) {
+        self.submit_gate.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    /// Lets one waiting submission through.
+    pub fn open_gate(&self) {
+        self.submit_gate.add_permits(1);
+    }
+
+    /// Its tool.
+    ///
+    /// # Errors
+    /// None in practice: the names are valid.
+    pub fn tool(&self) -> Result<ToolDefinition> {
+        let mut tool = ToolDefinition::new(ToolId::for_key(&self.id, "echo")?, self.id.clone(), "scripted", "Echo");
+        tool.input_schema = JsonDoc::from_value(&json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "type": "object",
+            "properties": {
+                "prompt": { "type": "string", "title": "Prompt" },
+                "steps": { "type": "integer", "minimum": 1, "maximum": 50, "default": 20 }
+            },
+            "required": ["prompt"],
+            "additionalProperties": false
+        }));
+        tool.costing_model = CostingModel::PerSecond { resource: Some("GPU".to_owned()), machine: None };
+        tool.execution = Execution::CallbackAndPoll;
+        tool.exactly_once = ExactlyOnce::Lookup;
+        tool.limits.run_timeout_s = Some(300);
+        Ok(tool.seal())
+    }
+}
+
+#[async_trait]
+impl ServiceProvider for ScriptedProvider {
+    fn id(&self) -> &ProviderId {
+        &self.id
+    }
+
+    fn service_name(&self) -> &str {
+        "scripted"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            webhooks: Some(WebhookAuth::TaskUrl),
+            cancel: true,
+            lookup: true,
+            diagnose: true,
+            exactly_once: ExactlyOnce::Lookup,
+            ..Capabilities::poll_only()
+        }
+    }
+
+    async fn discover(&self) -> Result<Catalogue> {
+        Ok(Catalogue::new(vec![self.tool()?]))
+    }
+
+    async fn submit(&self, _: &SubmitRequest) -> Result<Submission> {
+        let (answer, nth) = {
+            let mut script = self.script();
+            script.calls.submit += 1;
+            (script.submits.pop_front(), script.calls.submit)
+        };
+        if let Ok(permit) = self.submit_gate.acquire().await {
+            permit.forget();
+        }
+        match answer {
+            Some(answer) => answer,
+            None => Ok(Submission::new(RunId::new(format!("run-{nth}"))?)),
+        }
+    }
+
+    async fn poll(&self, _: &RunRef) -> Result<RunReport> {
+        let mut script = self.script();
+        script.calls.poll += 1;
+        let answer = if script.polls.len() > 1 { script.polls.pop_front() } else { script.polls.front().cloned() };
+        answer.ok_or_else(|| Error::new(ErrorKind::Unavailable, "poll run"))
+    }
+
+    async fn cancel(&self, _: &RunRef) -> Result<CancelAnswer> {
+        let mut script = self.script();
+        script.calls.cancel += 1;
+        Ok(script.cancel.clone().unwrap_or_else(|| CancelAnswer::Refused("It cannot be cancelled.".to_owned())))
+    }
+
+    async fn upload(&self, _: UploadFile) -> Result<UploadedFile> {
+        Err(Error::new(ErrorKind::Unsupported, "upload file"))
+    }
+
+    async fn lookup(&self, _: &LookupRequest) -> Result<Lookup> {
+        let mut script = self.script();
+        script.calls.lookup += 1;
+        script.lookups.pop_front().unwrap_or(Ok(Lookup::Absent))
+    }
+
+    async fn diagnose(&self, _: &RunRef) -> Result<Option<Diagnosis>> {
+        let mut script = self.script();
+        script.calls.diagnose += 1;
+        Ok(script.diagnoses.pop_front())
+    }
+
+    fn read_webhook(&self, request: &WebhookRequest) -> Result<WebhookReading> {
+        let report: RunReport = serde_json::from_slice(&request.body)
+            .map_err(|e| Error::new(ErrorKind::InvalidInput, "read webhook").with_source(e))?;
+        Ok(WebhookReading::new(WebhookAuth::TaskUrl, vec![report]))
+    }
+}
+
+impl CostModel for ScriptedProvider {
+    fn builtin_card(&self) -> RateCard {
+        self.costs.builtin_card()
+    }
+
+    fn rate(&self, tool: &ToolDefinition, card: &RateCard) -> Result<PinnedRate> {
+        self.costs.rate(tool, card)
+    }
+
+    fn quote(
+        &self,
+        rate: &PinnedRate,
+        tool: &ToolDefinition,
+        inputs: &Map<String, Value>,
+        typical: Option<&Usage>,
+    ) -> Quote {
+        self.costs.quote(rate, tool, inputs, typical)
+    }
+
+    fn settle(&self, rate: &PinnedRate, card: &RateCard, usage: &Usage) -> Settlement {
+        self.costs.settle(rate, card, usage)
+    }
+}

@@ -1,0 +1,12 @@
+//! The station through its public interface.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "it/bench.rs"]
+mod bench;
+#[path = "it/callers.rs"]
+mod callers;
+#[path = "it/crashes.rs"]
+mod crashes;
+#[path = "it/life.rs"]
+mod life;
