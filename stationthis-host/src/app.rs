@@ -8,10 +8,11 @@ use stationthis_comfydeploy::ComfyDeploy;
 use stationthis_comfydeploy::sim::{Sim, SimConfig, SimServer};
 use stationthis_core::cost::RateCard;
 use stationthis_core::station::{Caller, Station, StationHandle};
-use stationthis_core::store::MemoryStore;
+use stationthis_core::store::SqliteStore;
 use stationthis_core::task::policy::{Policy, UnpricedPolicy};
 use stationthis_core::{CallerId, Error, ErrorKind, Result, Secret};
 
+use crate::client::is_local;
 use crate::config::{Config, Unpriced};
 use crate::data_dir::DataDir;
 
@@ -75,7 +76,7 @@ impl App {
         let (provider, sim) = provider(config, service).await?;
         let mut builder = Station::builder()
             .provider(Arc::new(provider))
-            .store(Arc::new(MemoryStore::new()))
+            .store(Arc::new(SqliteStore::open(data.database()).await?))
             .callback_keys(data.callback_keys()?)
             .public_url(public_url)
             .policy(policy(config))
@@ -152,7 +153,23 @@ async fn provider(config: &Config, service: Service) -> Result<(ComfyDeploy, Opt
 }
 
 fn comfydeploy(key: Secret, base_url: &str) -> Result<ComfyDeploy> {
-    ComfyDeploy::builder(key).base_url(base_url).build()
+    let builder = ComfyDeploy::builder(key).base_url(base_url);
+    // A service on this machine is never behind the proxy that the environment names for others.
+    match url::Url::parse(base_url).ok().filter(is_local) {
+        Some(_) => builder.http_client(direct_client()?).build(),
+        None => builder.build(),
+    }
+}
+
+/// As the provider's own client, neither following redirects nor retrying, and without a proxy.
+fn direct_client() -> Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .no_proxy()
+        .connect_timeout(Duration::from_secs(10))
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .build()
+        .map_err(|e| Error::new(ErrorKind::Unexpected, "make HTTP client").with_source(e))
 }
 
 fn policy(config: &Config) -> Policy {

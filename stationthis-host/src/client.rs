@@ -91,14 +91,18 @@ impl HostClient {
 /// An HTTP client for one place: straight to loopback, whatever proxy the environment names.
 pub(crate) fn http_client(url: &Url, timeout: Duration) -> Result<reqwest::Client> {
     let builder = reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).timeout(timeout);
-    let local = match url.host() {
+    let builder = if is_local(url) { builder.no_proxy() } else { builder };
+    builder.build().map_err(|e| Error::new(ErrorKind::Unexpected, "make HTTP client").with_source(e))
+}
+
+/// Is it on this machine?
+pub(crate) fn is_local(url: &Url) -> bool {
+    match url.host() {
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
         Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
         None => false,
-    };
-    let builder = if local { builder.no_proxy() } else { builder };
-    builder.build().map_err(|e| Error::new(ErrorKind::Unexpected, "make HTTP client").with_source(e))
+    }
 }
 
 async fn read(mut answer: reqwest::Response) -> Result<Bytes> {
