@@ -1,1 +1,37 @@
-//! Host.
+//! The reference host of StationThis: adapters that put a station behind HTTP and a command line, and the program
+//! `stationthis` made of them.
+//!
+//! Each face is a module that another application can mount for itself:
+//!
+//! ```no_run
+//! use stationthis_core::station::Station;
+//! use stationthis_core::CallerId;
+//! use stationthis_host::http::{self, HttpConfig};
+//!
+//! fn routes(station: Station) -> stationthis_core::Result<axum::Router> {
+//!     let config = HttpConfig::new(CallerId::new("website")?);
+//!     Ok(axum::Router::new().nest("/ai", http::router(station, &config)))
+//! }
+//! ```
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`config`] | defaults, file, environment and flags, laid over each other |
+//! | [`data_dir`] | the folder of what must survive: lock, database, callback keys |
+//! | [`app`] | from a configuration to a station at work |
+//! | [`http`] | the HTTP API and the webhooks, as an [`axum::Router`]; [`http::server`] serves one |
+//! | [`view`] | a tool with its price and its freshness |
+//! | [`desk`] | one way to ask a station here or behind HTTP; [`client`] is the latter |
+//! | [`cli`], [`commands`] | the command line |
+//! | [`output`] | tables, progress, saved files |
+
+pub mod app;
+pub mod cli;
+pub mod client;
+pub mod commands;
+pub mod config;
+pub mod data_dir;
+pub mod desk;
+pub mod http;
+pub mod output;
+pub mod view;

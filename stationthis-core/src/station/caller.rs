@@ -150,6 +150,16 @@ impl Caller {
         }
     }
 
+    /// The rate at which a tool would run now.
+    ///
+    /// # Errors
+    /// `Unpriced`, with a sentence that names what is missing; `NotFound` when its provider is not configured.
+    pub fn rate(&self, tool: &Tool) -> Result<PinnedRate> {
+        let definition = tool.definition();
+        let card = self.engine.rates.current(&definition.provider_id);
+        self.engine.backend(&definition.provider_id)?.cost.rate(definition, &card)
+    }
+
     /// What a run with these inputs would cost; the inputs are validated as for a run.
     ///
     /// # Errors

@@ -1,0 +1,201 @@
+//! From a configuration to a station at work.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use stationthis_comfydeploy::ComfyDeploy;
+use stationthis_comfydeploy::sim::{Sim, SimConfig, SimServer};
+use stationthis_core::cost::RateCard;
+use stationthis_core::station::{Caller, Station, StationHandle};
+use stationthis_core::store::SqliteStore;
+use stationthis_core::task::policy::{Policy, UnpricedPolicy};
+use stationthis_core::{CallerId, Error, ErrorKind, Result, Secret};
+
+use crate::client::is_local;
+use crate::config::{Config, Unpriced};
+use crate::data_dir::DataDir;
+
+/// The name under which a host holds its work: its data folder has one holder, so this is its alone, and the same
+/// after a restart.
+const INSTANCE: &str = "host";
+
+/// Who everything on one host belongs to.
+const CALLER: &str = "local";
+
+/// The folder of what the simulator made, within the data folder: its tools and tasks never meet real ones.
+const SIM_FOLDER: &str = "sim";
+
+/// How long work under way may take to finish when the host stops.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+/// A rate file has some hundred lines.
+const RATES_BYTES_MAX: u64 = 1024 * 1024;
+
+/// The service that a host talks to.
+#[derive(Clone, Debug)]
+pub enum Service {
+    /// ComfyDeploy, with the account of the configuration.
+    ComfyDeploy,
+    /// A simulator of ComfyDeploy inside this process, on this port of 127.0.0.1 (zero: a free one).
+    Simulator(Box<SimConfig>, u16),
+}
+
+impl Service {
+    /// The simulator with its demo catalogue.
+    #[must_use]
+    pub fn simulator(port: Option<u16>) -> Self {
+        Self::Simulator(Box::default(), port.unwrap_or(0))
+    }
+}
+
+/// A station with everything it stands on. Stop it with [`App::shutdown`]; when it is dropped, work goes on until the
+/// runtime ends, and a later start takes it up.
+#[derive(Debug)]
+pub struct App {
+    station: Station,
+    handle: StationHandle,
+    sim: Option<SimServer>,
+    /// Held for its lock.
+    _data: DataDir,
+}
+
+impl App {
+    /// Opens the data folder and starts a station over it. Nothing is asked of the service before this returns.
+    ///
+    /// `public_url` is where webhooks come back; without one tasks are polled.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a configuration that cannot work, `Conflict` when another host has the folder,
+    /// `StoreUnavailable` or `Corrupt` for its content, `Unavailable` when the simulator's port is taken.
+    pub async fn start(config: &Config, service: Service, public_url: Option<String>) -> Result<Self> {
+        let data = DataDir::open(match service {
+            Service::ComfyDeploy => config.data_dir.clone(),
+            Service::Simulator(..) => config.data_dir.join(SIM_FOLDER),
+        })?;
+        let (provider, sim) = provider(config, service).await?;
+        let mut builder = Station::builder()
+            .provider(Arc::new(provider))
+            .store(Arc::new(SqliteStore::open(data.database()).await?))
+            .callback_keys(data.callback_keys()?)
+            .public_url(public_url)
+            .policy(policy(config))
+            .instance(INSTANCE);
+        if let Some(path) = &config.rates {
+            builder = builder.rate_override(rates(path)?);
+        }
+        let station = builder.build()?;
+        let handle = station.start().await?;
+        Ok(Self { station, handle, sim, _data: data })
+    }
+
+    /// The station.
+    #[must_use]
+    pub const fn station(&self) -> &Station {
+        &self.station
+    }
+
+    /// The simulator, when there is one.
+    #[must_use]
+    pub fn sim(&self) -> Option<&Sim> {
+        self.sim.as_ref().map(|server| &server.sim)
+    }
+
+    /// The station as this host's own caller.
+    ///
+    /// # Errors
+    /// None: the name is a constant that fits.
+    pub fn caller(&self) -> Result<Caller> {
+        Ok(self.station.as_caller(caller_id()?))
+    }
+
+    /// Accepts nothing more, lets what is under way finish for [`SHUTDOWN_GRACE`], and frees the data folder.
+    ///
+    /// # Errors
+    /// `StoreUnavailable` when the work could not be handed back; the next start takes it up all the same.
+    pub async fn shutdown(self) -> Result<()> {
+        let done = self.handle.shutdown(SHUTDOWN_GRACE).await;
+        if let Some(sim) = self.sim {
+            sim.shutdown().await;
+        }
+        done
+    }
+}
+
+/// Who everything on one host belongs to.
+///
+/// # Errors
+/// None: the name is a constant that fits.
+pub fn caller_id() -> Result<CallerId> {
+    CallerId::new(CALLER)
+}
+
+async fn provider(config: &Config, service: Service) -> Result<(ComfyDeploy, Option<SimServer>)> {
+    match service {
+        Service::ComfyDeploy => {
+            let key = config.comfydeploy.api_key.clone().ok_or_else(|| {
+                Error::new(ErrorKind::InvalidInput, "read configuration").with_message(
+                    "comfydeploy.api_key: no key is set. Set COMFY_DEPLOY_API_KEY, or try the simulator with --sim.",
+                )
+            })?;
+            Ok((comfydeploy(key, &config.comfydeploy.api_url)?, None))
+        }
+        Service::Simulator(sim, port) => {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            let server = Sim::serve_on(*sim, address).await.map_err(|e| {
+                Error::new(ErrorKind::Unavailable, "start simulator")
+                    .with_message(format!("The simulator cannot listen on {address}: {e}."))
+                    .with_source(e)
+            })?;
+            Ok((comfydeploy(Secret::new("simulated"), &server.base_url())?, Some(server)))
+        }
+    }
+}
+
+fn comfydeploy(key: Secret, base_url: &str) -> Result<ComfyDeploy> {
+    let builder = ComfyDeploy::builder(key).base_url(base_url);
+    // A service on this machine is never behind the proxy that the environment names for others.
+    match url::Url::parse(base_url).ok().filter(is_local) {
+        Some(_) => builder.http_client(direct_client()?).build(),
+        None => builder.build(),
+    }
+}
+
+/// As the provider's own client, neither following redirects nor retrying, and without a proxy.
+fn direct_client() -> Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .no_proxy()
+        .connect_timeout(Duration::from_secs(10))
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .build()
+        .map_err(|e| Error::new(ErrorKind::Unexpected, "make HTTP client").with_source(e))
+}
+
+fn policy(config: &Config) -> Policy {
+    let mut policy = Policy::default();
+    policy.task_deadline = config.task_deadline_s.map(Duration::from_secs);
+    if let Some(ms) = config.poll_interval_ms {
+        policy.poll_interval_min = Duration::from_millis(ms);
+        policy.poll_interval_max = policy.poll_interval_max.max(policy.poll_interval_min);
+    }
+    policy.unpriced = match config.unpriced {
+        Unpriced::Refuse => UnpricedPolicy::Refuse,
+        Unpriced::Allow => UnpricedPolicy::Allow,
+    };
+    policy.duration = config.duration;
+    policy
+}
+
+fn rates(path: &std::path::Path) -> Result<RateCard> {
+    use std::io::Read;
+    let named = |e: Error| {
+        let reason = e.message().map_or_else(|| e.to_string(), str::to_owned);
+        Error::new(ErrorKind::InvalidInput, "read rates").with_message(format!("rates: {}: {reason}", path.display()))
+    };
+    let mut text = String::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(RATES_BYTES_MAX).read_to_string(&mut text))
+        .map_err(|e| named(Error::new(ErrorKind::InvalidInput, "read rates").with_message(e.to_string())))?;
+    RateCard::from_toml(&text).map_err(named)
+}

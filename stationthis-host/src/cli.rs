@@ -1,0 +1,180 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use serde_json::{Map, Value};
+
+use crate::config::Flags;
+
+/// AI generation tools that are durable, priced and validated: discover them, run them, serve them.
+#[derive(Debug, Parser)]
+#[command(name = "stationthis", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// A configuration file (TOML); its keys are those of config.default.toml.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where tasks and the catalogue are kept.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run one tool of a built-in simulator, from discovery to a picture: no key, no network.
+    Demo(DemoArgs),
+    /// Serve the HTTP API and receive webhooks.
+    Serve(ServeArgs),
+    /// List the tools.
+    Tools(ToolsArgs),
+    /// Run a tool, wait for its end and save what it made.
+    Run(RunArgs),
+    /// List tasks, or show one.
+    Tasks(TasksArgs),
+}
+
+/// Options of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// What the picture shows.
+    #[arg(value_name = "PROMPT")]
+    pub prompt: Vec<String>,
+    /// Where the picture goes.
+    #[arg(long, value_name = "DIR", default_value = "stationthis-out")]
+    pub out: PathBuf,
+    /// Print the task as JSON and nothing else.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Serve a built-in simulator of ComfyDeploy instead of the service.
+    #[arg(long)]
+    pub sim: bool,
+    /// The simulator's port on 127.0.0.1; a free one when not given.
+    #[arg(long, requires = "sim", value_name = "PORT")]
+    pub sim_port: Option<u16>,
+    /// The address to listen on.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// Where services reach this host for their webhooks.
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+}
+
+/// Which station a command asks.
+#[derive(Clone, Debug, Args)]
+pub struct StationArgs {
+    /// Ask a running host (its key from STATIONTHIS_API_KEY) instead of opening the data folder.
+    #[arg(long, value_name = "URL")]
+    pub host: Option<String>,
+    /// Use a built-in simulator of ComfyDeploy instead of the service.
+    #[arg(long, conflicts_with = "host")]
+    pub sim: bool,
+    /// Print JSON and nothing else.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `tools`.
+#[derive(Debug, Args)]
+pub struct ToolsArgs {
+    /// One tool only, with its inputs.
+    #[arg(value_name = "TOOL")]
+    pub tool: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub station: StationArgs,
+}
+
+/// Options of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The tool, by slug, alias or id.
+    #[arg(value_name = "TOOL")]
+    pub tool: String,
+    /// An input; the value is read as JSON where it is JSON, else as text. Repeatable.
+    #[arg(short, long = "input", value_name = "NAME=VALUE", value_parser = parse_input)]
+    pub inputs: Vec<(String, Value)>,
+    /// Where outputs are saved.
+    #[arg(long, value_name = "DIR", default_value = "stationthis-out")]
+    pub out: PathBuf,
+    /// The same key finds the same task again instead of running twice.
+    #[arg(long, value_name = "KEY")]
+    pub idempotency_key: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub station: StationArgs,
+}
+
+/// Options of `tasks`.
+#[derive(Debug, Args)]
+pub struct TasksArgs {
+    /// One task only.
+    #[arg(value_name = "TASK_ID")]
+    pub task: Option<String>,
+    /// Only tasks in these states, separated by commas.
+    #[arg(long, value_name = "STATUS")]
+    pub status: Option<String>,
+    /// Only tasks of this tool.
+    #[arg(long, value_name = "TOOL")]
+    pub tool: Option<String>,
+    /// At most so many, newest first.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub limit: u16,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub station: StationArgs,
+}
+
+impl Cli {
+    /// What the command line sets of the configuration.
+    #[must_use]
+    pub fn flags(&self) -> Flags {
+        let mut flags = Flags { config: self.config.clone(), data_dir: self.data_dir.clone(), ..Flags::default() };
+        if let Command::Serve(serve) = &self.command {
+            flags.listen.clone_from(&serve.listen);
+            flags.public_url.clone_from(&serve.public_url);
+        }
+        flags
+    }
+}
+
+impl RunArgs {
+    /// The inputs by name; the last one of a name wins.
+    #[must_use]
+    pub fn inputs(&self) -> Map<String, Value> {
+        self.inputs.iter().cloned().collect()
+    }
+}
+
+fn parse_input(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text.split_once('=').ok_or("an input is given as NAME=VALUE")?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+    Ok((name.trim().to_owned(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn values_are_json_where_they_are_and_else_text() {
+        let args = ["stationthis", "run", "t2i", "-i", "prompt=a=b", "-i", "steps=20", "--input", "hires=true"];
+        let Command::Run(run) = Cli::try_parse_from(args).unwrap().command else { panic!("not run") };
+        assert_eq!(Value::Object(run.inputs()), serde_json::json!({"prompt": "a=b", "steps": 20, "hires": true}));
+        assert!(Cli::try_parse_from(["stationthis", "run", "t2i", "-i", "prompt"]).is_err());
+    }
+}

@@ -1,0 +1,165 @@
+//! A client of a running host's HTTP API.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::{Method, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use stationthis_core::tool::problem::InputProblem;
+use stationthis_core::{Error, ErrorKind, Result, Secret};
+use url::Url;
+
+/// Longer than the longest `?wait=`, so that the host's answer comes first.
+const TIMEOUT: Duration = Duration::from_secs(crate::http::WAIT_S_MAX + 60);
+
+/// The most bytes of an answer: a page of five hundred tasks or tools with large schemas.
+const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A running host.
+#[derive(Clone, Debug)]
+pub struct HostClient {
+    http: reqwest::Client,
+    base: Url,
+    key: Option<Secret>,
+}
+
+impl HostClient {
+    /// The host at a base URL, with the key it asks for.
+    ///
+    /// # Errors
+    /// `InvalidInput` for what is no http URL, `Unexpected` when no HTTP client can be made.
+    pub fn new(base: &str, key: Option<Secret>) -> Result<Self> {
+        let refused = |reason: &str| {
+            Error::new(ErrorKind::InvalidInput, "take host address").with_message(format!("{base:?}: {reason}"))
+        };
+        let mut base_url = Url::parse(base).map_err(|e| refused(&e.to_string()))?;
+        if !matches!(base_url.scheme(), "http" | "https") {
+            return Err(refused("an http or https URL is needed"));
+        }
+        if !base_url.path().ends_with('/') {
+            base_url.set_path(&format!("{}/", base_url.path()));
+        }
+        Ok(Self { http: http_client(&base_url, TIMEOUT)?, base: base_url, key })
+    }
+
+    /// One call under `/api/internal/`; `path` parts are escaped here.
+    ///
+    /// # Errors
+    /// The kind that the host's problem says, with its sentence and every problem of the inputs; `Unavailable` when
+    /// the host cannot be reached.
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<T> {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["api", "internal"]).extend(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let mut request = self.http.request(method, url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(key) = &self.key {
+            request = request.bearer_auth(key.expose());
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await.map_err(|e| {
+            Error::new(ErrorKind::Unavailable, "ask host")
+                .with_message(format!("{} cannot be reached; is `stationthis serve` running there?", self.base))
+                .with_source(e.without_url())
+        })?;
+        let status = answer.status();
+        let bytes = read(answer).await?;
+        if !status.is_success() {
+            return Err(failure(status, &bytes));
+        }
+        serde_json::from_slice(&bytes)
+            .map_err(|e| Error::new(ErrorKind::Corrupt, "read the host's answer").with_source(e))
+    }
+}
+
+/// An HTTP client for one place: straight to loopback, whatever proxy the environment names.
+pub(crate) fn http_client(url: &Url, timeout: Duration) -> Result<reqwest::Client> {
+    let builder = reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).timeout(timeout);
+    let builder = if is_local(url) { builder.no_proxy() } else { builder };
+    builder.build().map_err(|e| Error::new(ErrorKind::Unexpected, "make HTTP client").with_source(e))
+}
+
+/// Is it on this machine?
+pub(crate) fn is_local(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        None => false,
+    }
+}
+
+async fn read(mut answer: reqwest::Response) -> Result<Bytes> {
+    let mut bytes = BytesMut::new();
+    let broken = |e: reqwest::Error| Error::new(ErrorKind::Unavailable, "read the host's answer").with_source(e);
+    while let Some(chunk) = answer.chunk().await.map_err(broken)? {
+        if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
+            return Err(Error::new(ErrorKind::TooLarge, "read the host's answer"));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.freeze())
+}
+
+/// The error that a problem document stands for.
+fn failure(status: StatusCode, bytes: &[u8]) -> Error {
+    let kind = match status.as_u16() {
+        400 | 422 => ErrorKind::InvalidInput,
+        401 => ErrorKind::Unauthorized,
+        403 => ErrorKind::Forbidden,
+        404 => ErrorKind::NotFound,
+        409 => ErrorKind::Conflict,
+        413 => ErrorKind::TooLarge,
+        429 => ErrorKind::RateLimited,
+        501 => ErrorKind::Unsupported,
+        504 => ErrorKind::Timeout,
+        502 | 503 => ErrorKind::Unavailable,
+        _ => ErrorKind::Unexpected,
+    };
+    let problem: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    let text = |name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default();
+    let kind = if text("type").ends_with(":unpriced") { ErrorKind::Unpriced } else { kind };
+    let problems: Vec<InputProblem> =
+        problem.get("problems").and_then(|list| serde_json::from_value(list.clone()).ok()).unwrap_or_default();
+    let mut error = Error::new(kind, "ask host").with_context("status", status.as_u16()).with_problems(problems);
+    if !text("detail").is_empty() {
+        error = error.with_message(text("detail"));
+    }
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_document_becomes_its_error() {
+        let body = br#"{"type":"urn:stationthis:problem:unpriced","detail":"No price.","problems":[]}"#;
+        let error = failure(StatusCode::UNPROCESSABLE_ENTITY, body);
+        assert_eq!(error.kind(), ErrorKind::Unpriced);
+        assert_eq!(error.message(), Some("No price."));
+        assert_eq!(failure(StatusCode::BAD_GATEWAY, b"<html>").kind(), ErrorKind::Unavailable);
+    }
+
+    #[test]
+    fn an_address_must_be_http() {
+        assert_eq!(HostClient::new("file:///etc/passwd", None).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(HostClient::new("127.0.0.1:8484", None).unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+}

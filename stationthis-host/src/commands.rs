@@ -1,0 +1,33 @@
+//! The commands: each prints to standard output, and what is in progress to standard error.
+
+pub mod demo;
+mod report;
+pub mod run;
+pub mod serve;
+pub mod tasks;
+pub mod tools;
+
+use crate::app::Service;
+use crate::cli::{Cli, Command, StationArgs};
+use crate::config::Config;
+use crate::desk::Desk;
+
+/// Runs what the command line asks for.
+///
+/// # Errors
+/// With the sentence to show; a task that did not end well is one too.
+pub async fn dispatch(cli: &Cli) -> anyhow::Result<()> {
+    match &cli.command {
+        // Before the configuration: a demo needs none, and no broken file may stop it.
+        Command::Demo(args) => demo::demo(args).await,
+        Command::Serve(args) => serve::serve(&Config::from_env(&cli.flags())?, args).await,
+        Command::Tools(args) => tools::tools(&Config::from_env(&cli.flags())?, args).await,
+        Command::Run(args) => run::run(&Config::from_env(&cli.flags())?, args).await,
+        Command::Tasks(args) => tasks::tasks(&Config::from_env(&cli.flags())?, args).await,
+    }
+}
+
+async fn open(config: &Config, args: &StationArgs) -> anyhow::Result<Desk> {
+    let service = if args.sim { Service::simulator(None) } else { Service::ComfyDeploy };
+    Ok(Desk::open(config, args.host.as_deref(), service).await?)
+}

@@ -1,0 +1,48 @@
+//! `stationthis run`.
+
+use stationthis_core::TaskId;
+use stationthis_core::task::TaskRecord;
+
+use crate::cli::RunArgs;
+use crate::commands::report;
+use crate::config::Config;
+use crate::desk::Desk;
+use crate::output::progress::TaskProgress;
+use crate::output::save::save_outputs;
+
+/// Runs a tool, shows how far it is, saves what it made and says what it cost. Interrupted, it leaves the task going:
+/// with the same idempotency key the next run finds it again.
+///
+/// # Errors
+/// As [`Desk::run`]; a task that did not end well, after it was printed.
+pub async fn run(config: &Config, args: &RunArgs) -> anyhow::Result<()> {
+    let desk = super::open(config, &args.station).await?;
+    let task = desk.run(&args.tool, args.inputs(), args.idempotency_key.as_deref()).await;
+    let ended = match task {
+        Ok(task) => follow(&desk, task.task_id, args.station.json).await,
+        Err(error) => Err(error),
+    };
+    // The outputs before the end of the desk: with --sim they are served by it.
+    let saved = match &ended {
+        Ok(task) => save_outputs(task, &args.out).await,
+        Err(_) => Ok(Vec::new()),
+    };
+    desk.close().await?;
+    let task = ended?;
+    report::print(&task, saved.as_deref().unwrap_or_default(), args.station.json)?;
+    saved?;
+    report::check_end(&task)
+}
+
+/// The task at its end; meanwhile its progress is shown.
+pub(super) async fn follow(desk: &Desk, id: TaskId, quiet: bool) -> stationthis_core::Result<TaskRecord> {
+    let mut progress = TaskProgress::new(quiet);
+    loop {
+        let task = desk.glance(id).await?;
+        progress.show(&task);
+        if task.is_terminal() {
+            progress.finish();
+            return Ok(task);
+        }
+    }
+}

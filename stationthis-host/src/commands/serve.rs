@@ -1,0 +1,62 @@
+//! `stationthis serve`.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, SHUTDOWN_GRACE, Service, caller_id};
+use crate::cli::ServeArgs;
+use crate::config::Config;
+use crate::http::{self, HttpConfig};
+
+/// Serves until SIGTERM or an interrupt; then takes nothing more, finishes what is under way and hands back the rest.
+///
+/// # Errors
+/// What keeps the host from starting; every one is found before the first connection is taken.
+pub async fn serve(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
+    config.check_exposure()?;
+    let stop = stop_signal()?;
+    let listener =
+        TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let address = listener.local_addr()?;
+    let service = if args.sim { Service::simulator(args.sim_port) } else { Service::ComfyDeploy };
+    let public_url = config.public_url.clone().or_else(|| args.sim.then(|| own_url(address)));
+    if public_url.is_none() {
+        tracing::info!("no public URL is set: tasks are followed by polling alone");
+    }
+    let app = App::start(config, service, public_url).await?;
+    let face = HttpConfig::new(caller_id()?).with_api_key(config.api_key.clone());
+    let router = http::router(app.station().clone(), &face);
+    anstream::println!("listening on http://{address}");
+    http::server::serve(listener, router, stop, SHUTDOWN_GRACE).await?;
+    tracing::info!("stopping");
+    app.shutdown().await?;
+    Ok(())
+}
+
+/// Where this host reaches itself: an address that stands for all is reached by loopback.
+pub(super) fn own_url(address: SocketAddr) -> String {
+    let ip = if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
+    format!("http://{}", SocketAddr::new(ip, address.port()))
+}
+
+/// Cancelled by the first SIGTERM or interrupt.
+fn stop_signal() -> anyhow::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    #[cfg(unix)]
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let stopped = stop.clone();
+    tokio::spawn(async move {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+        stopped.cancel();
+    });
+    Ok(stop)
+}

@@ -1,0 +1,269 @@
+//! The host's configuration: defaults that are compiled in, a file, the environment, flags, each laid over the last.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Deserializer};
+use stationthis_core::cost::DurationPolicy;
+use stationthis_core::{Error, ErrorKind, Result, Secret};
+use toml::{Table, Value};
+
+/// Every setting with its default, as the text that `config.default.toml` holds.
+pub const DEFAULTS: &str = include_str!("config.default.toml");
+
+/// A configuration file is a page or two; more is the wrong file.
+const FILE_BYTES_MAX: u64 = 256 * 1024;
+
+/// Shorter API keys can be guessed over a network.
+const API_KEY_CHARS_MIN: usize = 16;
+
+/// The environment variables and the keys they set.
+const VARIABLES: [(&str, &str); 11] = [
+    ("STATIONTHIS_LISTEN", "listen"),
+    ("STATIONTHIS_PUBLIC_URL", "public_url"),
+    ("STATIONTHIS_DATA_DIR", "data_dir"),
+    ("STATIONTHIS_API_KEY", "api_key"),
+    ("STATIONTHIS_RATES", "rates"),
+    ("STATIONTHIS_TASK_DEADLINE_S", "task_deadline_s"),
+    ("STATIONTHIS_POLL_INTERVAL_MS", "poll_interval_ms"),
+    ("STATIONTHIS_UNPRICED", "unpriced"),
+    ("STATIONTHIS_DURATION", "duration"),
+    ("COMFY_DEPLOY_API_KEY", "comfydeploy.api_key"),
+    ("COMFY_DEPLOY_API_URL", "comfydeploy.api_url"),
+];
+
+/// The variable that names the file.
+const FILE_VARIABLE: &str = "STATIONTHIS_CONFIG";
+
+/// Everything an operator can set. [`DEFAULTS`] says what each key means; secrets are not printed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Config {
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// Where webhooks come back: scheme, host and perhaps a path, without a slash at its end.
+    #[serde(default, deserialize_with = "http_url_maybe")]
+    pub public_url: Option<String>,
+    /// Where everything durable is kept.
+    pub data_dir: PathBuf,
+    /// What clients of the HTTP API must send.
+    #[serde(default, deserialize_with = "api_key")]
+    pub api_key: Option<Secret>,
+    /// The file with the operator's own prices.
+    #[serde(default)]
+    pub rates: Option<PathBuf>,
+    /// Seconds from a task's acceptance to its certain end.
+    #[serde(default, deserialize_with = "deadline")]
+    pub task_deadline_s: Option<u64>,
+    /// Milliseconds between two polls of one task, at least.
+    #[serde(default, deserialize_with = "poll_interval")]
+    pub poll_interval_ms: Option<u64>,
+    /// What becomes of tools without a known price.
+    pub unpriced: Unpriced,
+    /// Which of the service's times are billed.
+    pub duration: DurationPolicy,
+    /// The ComfyDeploy account.
+    pub comfydeploy: ComfyDeployConfig,
+}
+
+/// The ComfyDeploy account of the host.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ComfyDeployConfig {
+    /// The account's key.
+    #[serde(default, deserialize_with = "secret")]
+    pub api_key: Option<Secret>,
+    /// The base address of the API, without a slash at its end.
+    #[serde(deserialize_with = "http_url")]
+    pub api_url: String,
+}
+
+/// What becomes of tools without a known price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unpriced {
+    /// They are shown and not run.
+    Refuse,
+    /// They run, and their cost is unknown.
+    Allow,
+}
+
+/// What the command line sets.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// The file to read.
+    pub config: Option<PathBuf>,
+    /// Overrides `data_dir`.
+    pub data_dir: Option<PathBuf>,
+    /// Overrides `listen`.
+    pub listen: Option<String>,
+    /// Overrides `public_url`.
+    pub public_url: Option<String>,
+}
+
+impl Config {
+    /// Lays the layers over each other: defaults, file, environment (asked through `env`), flags.
+    ///
+    /// # Errors
+    /// `InvalidInput` for an unreadable file, an unknown key or a bad value; the message names the file or variable
+    /// and the key, and never a secret's value.
+    pub fn load(flags: &Flags, env: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
+        let mut table: Table = toml::from_str(DEFAULTS).map_err(|e| refused("config.default.toml", &e))?;
+        let env = |name: &str| env(name).filter(|value| !value.is_empty());
+        if let Some(path) = flags.config.clone().or_else(|| env(FILE_VARIABLE).map(PathBuf::from)) {
+            let place = path.display().to_string();
+            merge(&mut table, toml::from_str(&read(&path)?).map_err(|e| refused(&place, &e))?);
+            check(&table, &place)?;
+        }
+        for (name, key) in VARIABLES {
+            if let Some(text) = env(name) {
+                set(&mut table, key, &text);
+                check(&table, name)?;
+            }
+        }
+        let data_dir = flags.data_dir.as_ref().map(|path| path.display().to_string());
+        for (flag, key, text) in [
+            ("--data-dir", "data_dir", data_dir.as_ref()),
+            ("--listen", "listen", flags.listen.as_ref()),
+            ("--public-url", "public_url", flags.public_url.as_ref()),
+        ] {
+            if let Some(text) = text {
+                set(&mut table, key, text);
+                check(&table, flag)?;
+            }
+        }
+        check(&table, "config.default.toml")
+    }
+
+    /// As [`Config::load`], with the environment of this process.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn from_env(flags: &Flags) -> Result<Self> {
+        Self::load(flags, &|name| std::env::var(name).ok())
+    }
+
+    /// Refuses an address that others can reach when no key protects it.
+    ///
+    /// # Errors
+    /// `InvalidInput`, with a sentence that names both settings.
+    pub fn check_exposure(&self) -> Result<()> {
+        if self.listen.ip().is_loopback() || self.api_key.is_some() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::InvalidInput, "read configuration").with_message(format!(
+            "listen: {} can be reached from other machines, and api_key is not set. Set STATIONTHIS_API_KEY, or listen \
+             on 127.0.0.1.",
+            self.listen
+        )))
+    }
+}
+
+fn check(table: &Table, place: &str) -> Result<Config> {
+    table.clone().try_into().map_err(|e| refused(place, &e))
+}
+
+fn refused(place: &str, error: &toml::de::Error) -> Error {
+    // Not as a source: its text may quote a line of the file that holds a secret.
+    let message = error.message();
+    let key =
+        error.to_string().lines().find_map(|line| Some(line.strip_prefix("in `")?.trim_end_matches('`').to_owned()));
+    let key = key.map(|key| format!("{key}: ")).unwrap_or_default();
+    Error::new(ErrorKind::InvalidInput, "read configuration").with_message(format!("{place}: {key}{message}"))
+}
+
+fn read(path: &Path) -> Result<String> {
+    use std::io::Read;
+    let failed = |e: std::io::Error| {
+        Error::new(ErrorKind::InvalidInput, "read configuration")
+            .with_message(format!("{}: {e}", path.display()))
+            .with_source(e)
+    };
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(Error::new(ErrorKind::TooLarge, "read configuration")
+            .with_message(format!("{}: larger than 256 KiB.", path.display())));
+    }
+    Ok(text)
+}
+
+/// Lays `over` over `table`, key by key.
+fn merge(table: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (table.get_mut(&key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => merge(below, above),
+            (_, value) => {
+                table.insert(key, value);
+            }
+        }
+    }
+}
+
+/// Sets a dotted key from text: a whole number where the text is one and the key counts something, else text.
+fn set(table: &mut Table, key: &str, text: &str) {
+    let counts = key.ends_with("_s") || key.ends_with("_ms");
+    let value = text.parse().ok().filter(|_| counts).map_or_else(|| Value::String(text.to_owned()), Value::Integer);
+    match key.split_once('.') {
+        Some((section, key)) => {
+            if let Some(Value::Table(section)) = table.get_mut(section) {
+                section.insert(key.to_owned(), value);
+            }
+        }
+        None => {
+            table.insert(key.to_owned(), value);
+        }
+    }
+}
+
+fn http_url<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    let url = url::Url::parse(&text).map_err(|e| serde::de::Error::custom(format!("{text:?} is no URL: {e}")))?;
+    let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    if !matches!(url.scheme(), "http" | "https") || !plain || url.host().is_none() {
+        return Err(serde::de::Error::custom("an http or https URL is needed, without user, query or fragment"));
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+fn http_url_maybe<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<String>, D::Error> {
+    http_url(from).map(Some)
+}
+
+fn secret<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<Secret>, D::Error> {
+    let text = String::deserialize(from)?;
+    if text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(serde::de::Error::custom("a key is not empty and has no white space"));
+    }
+    Ok(Some(Secret::new(text)))
+}
+
+fn api_key<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<Secret>, D::Error> {
+    let key = secret(from)?;
+    if key.as_ref().is_some_and(|key| key.expose().chars().count() < API_KEY_CHARS_MIN) {
+        return Err(serde::de::Error::custom("the API key needs 16 characters or more"));
+    }
+    Ok(key)
+}
+
+fn whole<'de, D: Deserializer<'de>>(from: D, min: u64, max: u64) -> std::result::Result<Option<u64>, D::Error> {
+    let refused = || serde::de::Error::custom(format!("a whole number from {min} to {max} is needed"));
+    let value = Value::deserialize(from)?;
+    let number = value.as_integer().and_then(|n| u64::try_from(n).ok()).ok_or_else(refused)?;
+    if (min..=max).contains(&number) { Ok(Some(number)) } else { Err(refused()) }
+}
+
+fn deadline<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<u64>, D::Error> {
+    // A week: longer than any run, and callback URLs stay valid as long.
+    whole(from, 1, 7 * 24 * 3600)
+}
+
+fn poll_interval<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<u64>, D::Error> {
+    whole(from, 100, 600_000)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+use super::*;
+
+fn load(file: Option<&str>, env: &[(&str, &str)]) -> Result<Config> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("host.toml");
+    let flags = Flags {
+        config: file.map(|text| {
+            std::fs::write(&path, text).unwrap();
+            path.clone()
+        }),
+        ..Flags::default()
+    };
+    Config::load(&flags, &|name| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+}
+
+fn refusal(file: Option<&str>, env: &[(&str, &str)]) -> String {
+    let error = load(file, env).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    error.message().unwrap().to_owned()
+}
+
+#[test]
+fn defaults_alone_are_a_configuration() {
+    let config = load(None, &[]).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8484");
+    assert_eq!(config.unpriced, Unpriced::Refuse);
+    assert_eq!(config.comfydeploy.api_url, "https://api.comfydeploy.com/api");
+    assert!(config.api_key.is_none() && config.public_url.is_none());
+}
+
+#[test]
+fn every_key_is_documented_with_its_variable() {
+    for (variable, key) in VARIABLES {
+        let key = key.rsplit('.').next().unwrap();
+        assert!(DEFAULTS.contains(&format!("Environment: {variable}.")), "{variable}");
+        assert!(DEFAULTS.lines().any(|l| l.trim_start_matches("# ").starts_with(&format!("{key} = "))), "{key}");
+    }
+}
+
+#[test]
+fn each_layer_wins_over_the_one_below() {
+    let file = "listen = \"127.0.0.1:1\"\ntask_deadline_s = 60\n[comfydeploy]\napi_url = \"http://127.0.0.1:9/api/\"\n";
+    let flags = Flags { listen: Some("127.0.0.1:3".to_owned()), ..Flags::default() };
+    let config = load(Some(file), &[("STATIONTHIS_LISTEN", "127.0.0.1:2"), ("COMFY_DEPLOY_API_KEY", "k")]).unwrap();
+    assert_eq!(config.listen.port(), 2);
+    assert_eq!(config.task_deadline_s, Some(60));
+    assert_eq!(config.comfydeploy.api_url, "http://127.0.0.1:9/api");
+    assert_eq!(config.comfydeploy.api_key.unwrap().expose(), "k");
+    assert_eq!(Config::load(&flags, &|_| Some(String::new())).unwrap().listen.port(), 3);
+}
+
+#[test]
+fn a_typo_is_named_with_its_place() {
+    let message = refusal(Some("lisen = \"127.0.0.1:1\""), &[]);
+    assert!(message.contains("host.toml") && message.contains("`lisen`"), "{message}");
+    let message = refusal(Some("[comfydeploy]\napi_ulr = \"http://x/\""), &[]);
+    assert!(message.contains("`api_ulr`") && message.contains("comfydeploy"), "{message}");
+}
+
+#[test]
+fn a_bad_value_is_named_with_its_key() {
+    let cases = [
+        ("STATIONTHIS_LISTEN", "nowhere", "listen"),
+        ("STATIONTHIS_PUBLIC_URL", "ftp://x", "public_url"),
+        ("STATIONTHIS_TASK_DEADLINE_S", "soon", "task_deadline_s"),
+        ("STATIONTHIS_TASK_DEADLINE_S", "0", "task_deadline_s"),
+        ("STATIONTHIS_POLL_INTERVAL_MS", "-5", "poll_interval_ms"),
+        ("STATIONTHIS_UNPRICED", "maybe", "unpriced"),
+        ("COMFY_DEPLOY_API_URL", "not a url", "comfydeploy.api_url"),
+    ];
+    for (variable, value, key) in cases {
+        let message = refusal(None, &[(variable, value)]);
+        assert!(message.starts_with(&format!("{variable}: {key}: ")), "{message}");
+    }
+}
+
+#[test]
+fn a_refused_secret_is_not_quoted() {
+    let message = refusal(None, &[("STATIONTHIS_API_KEY", "canary 4711 with spaces")]);
+    assert!(message.contains("api_key") && !message.contains("canary"), "{message}");
+    let message = refusal(Some("api_key = \"canary-4711"), &[]);
+    assert!(!message.contains("canary"), "{message}");
+    let shown = format!("{:?}", load(None, &[("STATIONTHIS_API_KEY", "canary-4711-4711-4711")]).unwrap());
+    assert!(!shown.contains("canary"), "{shown}");
+}
+
+#[test]
+fn an_open_address_needs_a_key() {
+    let open = [("STATIONTHIS_LISTEN", "0.0.0.0:8484")];
+    let message = load(None, &open).unwrap().check_exposure().unwrap_err().message().unwrap().to_owned();
+    assert!(message.contains("api_key"), "{message}");
+    let keyed = [open[0], ("STATIONTHIS_API_KEY", "0123456789abcdef")];
+    load(None, &keyed).unwrap().check_exposure().unwrap();
+}

@@ -1,0 +1,149 @@
+//! The folder in which a host keeps what must survive it.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind as IoKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use stationthis_core::webhook::CallbackKeys;
+use stationthis_core::{Error, ErrorKind, Result, Secret};
+
+/// Many keys' worth; more is not a key file.
+const KEY_FILE_BYTES_MAX: u64 = 16 * 1024;
+
+/// A data folder, held exclusively: two hosts on one folder would take each other's leases for their own.
+///
+/// The lock is the operating system's, so it ends with the process however that ends.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    /// Held open for its lock.
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the folder where it is missing (mode 0700) and locks it.
+    ///
+    /// # Errors
+    /// `Conflict` when another process holds it, `StoreUnavailable` when it cannot be made or opened.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
+        let path = path.into();
+        let failed = |e: std::io::Error| unavailable(&path, e);
+        let mut builder = DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&path).map_err(failed)?;
+        let lock = private().create(true).truncate(false).open(path.join("lock")).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path, _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(Error::new(ErrorKind::Conflict, "lock data folder").with_message(
+                format!("{} is in use by another host; ask that one with --host URL, or stop it.", path.display()),
+            )),
+            Err(TryLockError::Error(e)) => Err(unavailable(&path, e)),
+        }
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the tasks are.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.path.join("stationthis.sqlite3")
+    }
+
+    /// The keys of callback URLs, made at the first start (mode 0600): a line `ID KEY` each, the first one signs.
+    ///
+    /// # Errors
+    /// `Corrupt` when the file cannot be understood, `StoreUnavailable` when it cannot be read or written.
+    pub fn callback_keys(&self) -> Result<CallbackKeys> {
+        let path = self.path.join("callback-keys");
+        let mut text = String::new();
+        match File::open(&path) {
+            Ok(file) => {
+                file.take(KEY_FILE_BYTES_MAX).read_to_string(&mut text).map_err(|e| unavailable(&path, e))?;
+                parse(&text).ok_or_else(|| {
+                    Error::new(ErrorKind::Corrupt, "read callback keys")
+                        .with_message(format!("{} holds no lines of `ID KEY`.", path.display()))
+                })
+            }
+            Err(e) if e.kind() == IoKind::NotFound => {
+                let (keys, key) = CallbackKeys::generate()?;
+                write_private(&path, &format!("k1 {}\n", key.expose())).map_err(|e| unavailable(&path, e))?;
+                Ok(keys)
+            }
+            Err(e) => Err(unavailable(&path, e)),
+        }
+    }
+}
+
+fn parse(text: &str) -> Option<CallbackKeys> {
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty()).map(|line| line.trim().split_once(' '));
+    let (id, key) = lines.next()??;
+    let first = CallbackKeys::new(id, Secret::new(key.trim())).ok()?;
+    lines.try_fold(first, |keys, line| {
+        let (id, key) = line?;
+        keys.with_older(id, Secret::new(key.trim())).ok()
+    })
+}
+
+/// Whole or not at all: a key file that was cut short would refuse every callback after the next start.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let part = path.with_extension("part");
+    let mut file = private().create(true).truncate(true).open(&part)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(part, path)
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+fn unavailable(path: &Path, error: std::io::Error) -> Error {
+    Error::new(ErrorKind::StoreUnavailable, "open data folder")
+        .with_message(format!("{}: {error}", path.display()))
+        .with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stationthis_core::{ProviderId, TaskId, Timestamp};
+
+    #[test]
+    fn a_folder_has_one_holder_and_is_free_after_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = DataDir::open(dir.path().join("a/b")).unwrap();
+        let error = DataDir::open(dir.path().join("a/b")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        drop(first);
+        DataDir::open(dir.path().join("a/b")).unwrap();
+    }
+
+    #[test]
+    fn callback_keys_survive_and_are_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(dir.path()).unwrap();
+        let at = Timestamp::from_micros(0);
+        let (provider, task) = (ProviderId::new("p").unwrap(), TaskId::generate());
+        let url = |keys: CallbackKeys| keys.url("http://h", &provider, task, at).unwrap().expose().to_owned();
+        let first = url(data.callback_keys().unwrap());
+        assert_eq!(url(data.callback_keys().unwrap()), first);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(dir.path().join("callback-keys")).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        fs::write(dir.path().join("callback-keys"), "nonsense").unwrap();
+        assert_eq!(data.callback_keys().unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+}

@@ -1,0 +1,190 @@
+//! One way to ask a station, whether it is in this process or behind a host's HTTP API.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use stationthis_core::station::{Caller, RunRequest};
+use stationthis_core::store::TaskQuery;
+use stationthis_core::task::TaskRecord;
+use stationthis_core::{Error, ErrorKind, IdempotencyKey, Result, TaskId};
+
+use crate::app::{App, Service};
+use crate::client::HostClient;
+use crate::config::Config;
+use crate::view::ToolView;
+
+/// A station that a command asks: this process's own, or a running host.
+#[derive(Debug)]
+pub struct Desk {
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    Host(HostClient),
+    Own(Box<App>, Caller),
+}
+
+/// Which tasks to list.
+#[derive(Clone, Debug, Default)]
+pub struct TaskFilter {
+    /// Statuses, separated by commas.
+    pub status: Option<String>,
+    /// A tool, by any of its names.
+    pub tool: Option<String>,
+    /// At most so many.
+    pub limit: u16,
+}
+
+#[derive(Deserialize)]
+struct ToolList {
+    tools: Vec<ToolView>,
+}
+
+#[derive(Deserialize)]
+struct TaskList {
+    tasks: Vec<TaskRecord>,
+}
+
+impl Desk {
+    /// A running host at `host`, or a station of our own over the configuration's data folder.
+    ///
+    /// # Errors
+    /// As [`HostClient::new`] and [`App::start`].
+    pub async fn open(config: &Config, host: Option<&str>, service: Service) -> Result<Self> {
+        if let Some(url) = host {
+            return Ok(Self { place: Place::Host(HostClient::new(url, config.api_key.clone())?) });
+        }
+        let app = App::start(config, service, None).await?;
+        let caller = app.caller()?;
+        Ok(Self { place: Place::Own(Box::new(app), caller) })
+    }
+
+    /// Every listed tool; a station of our own asks its provider first.
+    ///
+    /// # Errors
+    /// `Unavailable` when there is no catalogue at all.
+    pub async fn tools(&self) -> Result<Vec<ToolView>> {
+        match &self.place {
+            Place::Host(host) => Ok(host.call::<ToolList>(Method::GET, &["tools"], &[], &[], None).await?.tools),
+            Place::Own(app, caller) => {
+                discover(app, true).await?;
+                Ok(ToolView::all(caller))
+            }
+        }
+    }
+
+    /// One tool, by id, slug or alias.
+    ///
+    /// # Errors
+    /// `NotFound`, with suggestions in its message.
+    pub async fn tool(&self, name: &str) -> Result<ToolView> {
+        match &self.place {
+            Place::Host(host) => host.call(Method::GET, &["tools", name], &[], &[], None).await,
+            Place::Own(app, caller) => {
+                discover(app, false).await?;
+                Ok(ToolView::new(caller.resolve(name)?.as_ref(), &caller.tools(), caller))
+            }
+        }
+    }
+
+    /// Runs a tool.
+    ///
+    /// # Errors
+    /// As [`Caller::run`].
+    pub async fn run(&self, tool: &str, inputs: Map<String, Value>, key: Option<&str>) -> Result<TaskRecord> {
+        match &self.place {
+            Place::Host(host) => {
+                let headers: Vec<(&str, &str)> = key.map(|key| ("Idempotency-Key", key)).into_iter().collect();
+                let body = json!({ "inputs": inputs });
+                host.call(Method::POST, &["run", tool], &[], &headers, Some(&body)).await
+            }
+            Place::Own(app, caller) => {
+                discover(app, false).await?;
+                let key = key.map(IdempotencyKey::new).transpose()?;
+                caller.run(RunRequest::new(tool, inputs).with_idempotency_key(key)).await
+            }
+        }
+    }
+
+    /// The task at its end, or as it is after a moment, whichever comes first: for showing progress.
+    ///
+    /// # Errors
+    /// `NotFound`, or `Unavailable` while the host cannot be reached.
+    pub async fn glance(&self, id: TaskId) -> Result<TaskRecord> {
+        match &self.place {
+            Place::Host(host) => {
+                let wait = [("wait", "1".to_owned())];
+                host.call(Method::GET, &["tasks", &id.to_string()], &wait, &[], None).await
+            }
+            Place::Own(_, caller) => caller.wait(id, Duration::from_millis(150)).await,
+        }
+    }
+
+    /// One task.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn task(&self, id: TaskId) -> Result<TaskRecord> {
+        match &self.place {
+            Place::Host(host) => host.call(Method::GET, &["tasks", &id.to_string()], &[], &[], None).await,
+            Place::Own(_, caller) => caller.task(id).await,
+        }
+    }
+
+    /// Tasks, newest first.
+    ///
+    /// # Errors
+    /// `InvalidInput` for an unknown status.
+    pub async fn tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskRecord>> {
+        match &self.place {
+            Place::Host(host) => {
+                let mut query = vec![("limit", filter.limit.to_string())];
+                query.extend(filter.status.clone().map(|status| ("status", status)));
+                query.extend(filter.tool.clone().map(|tool| ("tool", tool)));
+                Ok(host.call::<TaskList>(Method::GET, &["tasks"], &query, &[], None).await?.tasks)
+            }
+            Place::Own(_, caller) => {
+                let mut query = TaskQuery::default();
+                query.limit = filter.limit.into();
+                if let Some(words) = &filter.status {
+                    query.statuses = words.split(',').map(|word| word.trim().parse()).collect::<Result<_>>()?;
+                }
+                if let Some(tool) = &filter.tool {
+                    query.tool = Some(caller.resolve(tool)?.definition().tool_id.clone());
+                }
+                Ok(caller.list(query).await?.tasks)
+            }
+        }
+    }
+
+    /// Lets work under way finish for a few seconds; a host goes on by itself.
+    ///
+    /// # Errors
+    /// As [`App::shutdown`].
+    pub async fn close(self) -> Result<()> {
+        match self.place {
+            Place::Host(_) => Ok(()),
+            Place::Own(app, _) => app.shutdown().await,
+        }
+    }
+}
+
+/// Makes sure that there is a catalogue; `fresh` asks for one of now, and is content with an older one.
+async fn discover(app: &App, fresh: bool) -> Result<()> {
+    let station = app.station();
+    let known = || station.registry().snapshot().providers().iter().any(|provider| provider.refreshed_at.is_some());
+    if fresh || !known() {
+        station.refresh().await?;
+    }
+    if known() {
+        return Ok(());
+    }
+    let snapshot = station.registry().snapshot();
+    let reason = snapshot.providers().iter().find_map(|provider| provider.error.as_ref());
+    let reason = reason.map_or("it was not asked", |failure| failure.message.as_str());
+    Err(Error::new(ErrorKind::Unavailable, "discover tools")
+        .with_message(format!("There is no catalogue yet: {reason}.")))
+}

@@ -1,0 +1,70 @@
+//! What surrounds every request: an id, a time limit, and the writing of problems.
+
+use std::time::{Duration, Instant};
+
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use stationthis_core::ErrorKind;
+use uuid::Uuid;
+
+use crate::http::problem::Problem;
+
+/// The header that carries a request's id, in both directions.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Longer ids from outside are replaced: they go into every log line.
+const REQUEST_ID_CHARS_MAX: usize = 128;
+
+/// The longest a request may take: the longest wait that can be asked for, and time to answer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(super::WAIT_S_MAX + 30);
+
+/// The outermost layer. An id that the client sent is kept when it is harmless, else one is made.
+pub(crate) async fn surround(request: Request, next: Next) -> Response {
+    let id = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok()).filter(|id| harmless(id));
+    let id = id.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let began = Instant::now();
+    // Dropping the handler leaves nothing half done: what it had committed stands, the rest did not happen.
+    let answer = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await;
+    let mut response = answer.unwrap_or_else(|_| {
+        Problem::new(StatusCode::GATEWAY_TIMEOUT, ErrorKind::Timeout, "The request took too long.").into_response()
+    });
+    if let Some(mut problem) = response.extensions_mut().remove::<Problem>() {
+        let headers = std::mem::take(response.headers_mut());
+        problem.instance = Some(path.clone());
+        problem.request_id = Some(id.clone());
+        response = problem.into_response();
+        // What the inner layers said besides the body (Retry-After, Allow) stays.
+        for (name, value) in &headers {
+            if name != axum::http::header::CONTENT_LENGTH {
+                response.headers_mut().insert(name.clone(), value.clone());
+            }
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    // The path only: a query may hold a callback token.
+    tracing::debug!(%method, path, status = response.status().as_u16(), took_ms, request_id = id, "request");
+    response
+}
+
+fn harmless(id: &str) -> bool {
+    !id.is_empty()
+        && id.len() <= REQUEST_ID_CHARS_MAX
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_from_outside_are_kept_only_when_harmless() {
+        assert!(harmless("3f2b-a.b:c_D"));
+        assert!(!harmless("") && !harmless("a b") && !harmless("a\"b") && !harmless(&"x".repeat(129)));
+    }
+}

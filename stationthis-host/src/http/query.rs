@@ -1,0 +1,78 @@
+//! The parameters of queries.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use stationthis_core::store::PAGE_MAX;
+
+use crate::http::WAIT_S_MAX;
+use crate::http::problem::Problem;
+
+/// `?wait=`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WaitQuery {
+    wait: Option<u64>,
+}
+
+impl WaitQuery {
+    /// How long to wait for the task's end; longer wishes are cut to [`WAIT_S_MAX`].
+    pub(crate) fn duration(&self) -> Option<Duration> {
+        self.wait.filter(|s| *s > 0).map(|s| Duration::from_secs(s.min(WAIT_S_MAX)))
+    }
+}
+
+/// `?status=&tool=&limit=&cursor=`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListQuery {
+    /// Statuses, separated by commas.
+    pub(crate) status: Option<String>,
+    /// A tool, by any of its names.
+    pub(crate) tool: Option<String>,
+    limit: Option<usize>,
+    /// The `nextCursor` of the page before.
+    pub(crate) cursor: Option<String>,
+}
+
+impl ListQuery {
+    /// The page size, zero for the store's own.
+    pub(crate) fn limit(&self) -> Result<usize, Problem> {
+        match self.limit {
+            None => Ok(0),
+            Some(limit) if (1..=PAGE_MAX).contains(&limit) => Ok(limit),
+            Some(_) => Err(Problem::malformed(format!("limit is a number from 1 to {PAGE_MAX}."))),
+        }
+    }
+}
+
+/// Reads a query; an unknown or unreadable parameter is named.
+pub(crate) fn parse<T: DeserializeOwned>(uri: &axum::http::Uri) -> Result<T, Problem> {
+    axum::extract::Query::<T>::try_from_uri(uri)
+        .map(|query| query.0)
+        .map_err(|e| Problem::malformed(format!("The query cannot be read: {}.", e.body_text().trim_end_matches('.'))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_bounded_and_typos_named() {
+        let wait = |query: &str| parse::<WaitQuery>(&format!("/x?{query}").parse().unwrap()).map(|w| w.duration());
+        assert_eq!(wait("wait=30").unwrap(), Some(Duration::from_secs(30)));
+        assert_eq!(wait("wait=9000").unwrap(), Some(Duration::from_secs(WAIT_S_MAX)));
+        assert_eq!(wait("wait=0").unwrap(), None);
+        assert!(wait("wiat=3").unwrap_err().detail.contains("`wiat`"));
+        assert_eq!(wait("wait=-1").unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn a_page_has_at_least_one_and_at_most_the_stores_limit() {
+        let limit = |query: &str| parse::<ListQuery>(&format!("/x?{query}").parse().unwrap()).unwrap().limit();
+        assert_eq!(limit("limit=7").unwrap(), 7);
+        assert_eq!(limit("").unwrap(), 0);
+        assert!(limit("limit=0").is_err() && limit("limit=501").is_err());
+    }
+}

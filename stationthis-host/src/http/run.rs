@@ -1,0 +1,94 @@
+//! Running and quoting.
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use stationthis_core::IdempotencyKey;
+use stationthis_core::notify::NotifyTarget;
+use stationthis_core::station::RunRequest;
+use stationthis_core::task::TaskRecord;
+
+use crate::http::body;
+use crate::http::problem::Problem;
+use crate::http::query::{self, WaitQuery};
+use crate::http::router::Face;
+
+/// The header by which a client names a request, so that a repeated one finds the first one's task.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// What a client sends to run a tool.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RunBody {
+    #[serde(default)]
+    inputs: Map<String, Value>,
+    #[serde(default)]
+    initiating_event_id: Option<String>,
+    #[serde(default)]
+    metadata: Map<String, Value>,
+    #[serde(default)]
+    notify: Vec<NotifyTarget>,
+}
+
+/// What a client sends to have a tool quoted.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct QuoteBody {
+    #[serde(default)]
+    inputs: Map<String, Value>,
+}
+
+/// `POST /api/internal/run/{workflow_name}`.
+pub(crate) async fn run(
+    State(face): State<Face>,
+    Path(tool): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let wait = query::parse::<WaitQuery>(request.uri())?.duration();
+    let key = idempotency_key(request.headers())?;
+    // Before the body: an unknown tool is the clearer answer.
+    face.caller.resolve(&tool)?;
+    let body: RunBody = body::read_json(request).await?;
+    let wanted = RunRequest::new(tool, body.inputs)
+        .with_idempotency_key(key)
+        .with_initiating_event_id(body.initiating_event_id)
+        .with_metadata(body.metadata)
+        .with_notify(body.notify);
+    let mut task = face.caller.run(wanted).await?;
+    if let Some(wait) = wait.filter(|_| !task.is_terminal()) {
+        task = face.caller.wait(task.task_id, wait).await?;
+    }
+    Ok(answer(&task))
+}
+
+/// `POST /api/internal/quote/{workflow_name}`.
+pub(crate) async fn quote(
+    State(face): State<Face>,
+    Path(tool): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    // Before the body: an unknown tool is the clearer answer.
+    face.caller.resolve(&tool)?;
+    let body: QuoteBody = body::read_json(request).await?;
+    Ok(Json(face.caller.quote(&tool, &body.inputs)?).into_response())
+}
+
+/// 200 for a task that has ended, 202 for one that goes on; its place is in `Location`.
+fn answer(task: &TaskRecord) -> Response {
+    let status = if task.is_terminal() { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let mut response = (status, Json(task)).into_response();
+    if let Ok(place) = HeaderValue::from_str(&format!("/api/internal/tasks/{}", task.task_id)) {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    response
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let key = value.to_str().ok().and_then(|text| IdempotencyKey::new(text).ok());
+    let refused = || Problem::malformed("Idempotency-Key is 1 to 255 printable ASCII characters.");
+    key.map(Some).ok_or_else(refused)
+}

@@ -1,0 +1,68 @@
+//! Tasks: list, show, cancel.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use stationthis_core::store::TaskQuery;
+use stationthis_core::task::TaskRecord;
+use stationthis_core::{ErrorKind, TaskId};
+
+use crate::http::problem::Problem;
+use crate::http::query::{self, ListQuery, WaitQuery};
+use crate::http::router::Face;
+use crate::http::tools;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    tasks: Vec<TaskRecord>,
+    /// Null on the last page.
+    next_cursor: Option<String>,
+}
+
+/// `GET /api/internal/tasks`.
+pub(crate) async fn list(State(face): State<Face>, uri: Uri) -> Result<Response, Problem> {
+    let wanted: ListQuery = query::parse(&uri)?;
+    let mut query = TaskQuery::default();
+    query.limit = wanted.limit()?;
+    if let Some(words) = &wanted.status {
+        let statuses = words.split(',').map(|word| word.trim().parse());
+        let statuses = statuses.collect::<Result<Vec<_>, stationthis_core::Error>>();
+        query.statuses = statuses.map_err(|e| Problem::malformed(format!("status: {}", e.message().unwrap_or(""))))?;
+    }
+    if let Some(name) = &wanted.tool {
+        query.tool = Some(tools::resolve_id(&face, name)?);
+    }
+    if let Some(cursor) = &wanted.cursor {
+        let refused = |_| Problem::malformed("cursor is the nextCursor of an earlier page.");
+        query.before = Some(cursor.parse().map_err(refused)?);
+    }
+    let page = face.caller.list(query).await?;
+    let next_cursor = page.next.map(|id| id.to_string());
+    Ok(Json(Page { tasks: page.tasks, next_cursor }).into_response())
+}
+
+/// `GET /api/internal/tasks/{id}`.
+pub(crate) async fn show(
+    State(face): State<Face>,
+    Path(id): Path<String>,
+    uri: Uri,
+) -> Result<Json<TaskRecord>, Problem> {
+    let id = task_id(&id)?;
+    Ok(Json(match query::parse::<WaitQuery>(&uri)?.duration() {
+        Some(wait) => face.caller.wait(id, wait).await?,
+        None => face.caller.task(id).await?,
+    }))
+}
+
+/// `POST /api/internal/tasks/{id}/cancel`: the wish is durable when this answers; what came of it is on the record.
+pub(crate) async fn cancel(State(face): State<Face>, Path(id): Path<String>) -> Result<Json<TaskRecord>, Problem> {
+    Ok(Json(face.caller.cancel(task_id(&id)?).await?))
+}
+
+/// What is no task id names no task.
+fn task_id(text: &str) -> Result<TaskId, Problem> {
+    text.parse().map_err(|_| Problem::new(StatusCode::NOT_FOUND, ErrorKind::NotFound, "There is no such task."))
+}

@@ -1,0 +1,14 @@
+//! Tables.
+
+use comfy_table::{ContentArrangement, Table, presets};
+
+/// A table with these headings, without lines, as wide as the terminal at most.
+#[must_use]
+pub fn table<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(headings);
+    for row in rows {
+        table.add_row(row);
+    }
+    table
+}

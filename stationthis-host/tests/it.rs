@@ -1,0 +1,27 @@
+//! The host over real HTTP, on loopback, with the simulator behind it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    missing_docs,
+    unreachable_pub
+)]
+
+#[path = "it/bad_input.rs"]
+mod bad_input;
+#[path = "it/bench.rs"]
+mod bench;
+#[path = "it/commands.rs"]
+mod commands;
+#[path = "it/hooks.rs"]
+mod hooks;
+#[path = "it/keys.rs"]
+mod keys;
+#[path = "it/outage.rs"]
+mod outage;
+#[path = "it/runs.rs"]
+mod runs;
+#[path = "it/server.rs"]
+mod server;

@@ -1,0 +1,112 @@
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
+
+/// The program in a folder, with an environment that says nothing of stations.
+fn program(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stationthis"));
+    command.current_dir(dir).env_clear().stdin(Stdio::null());
+    command
+}
+
+fn run(dir: &Path, args: &[&str]) -> Output {
+    program(dir).args(args).output().unwrap()
+}
+
+fn json_of(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn the_demo_gives_a_picture_its_cost_and_only_json_on_stdout() {
+    let dir = tempfile::tempdir().unwrap();
+    let began = Instant::now();
+    let task = json_of(&run(dir.path(), &["demo", "--json", "a", "green", "hare"]));
+    assert!(began.elapsed() < Duration::from_secs(10));
+    assert_eq!(task["status"], "completed");
+    assert_eq!(task["inputsAsked"]["prompt"], "a green hare");
+    assert!(task["costUsd"].is_string() && task["costRate"]["amount"].is_string());
+    let saved = dir.path().join(task["savedPaths"][0].as_str().unwrap());
+    assert!(saved.starts_with(dir.path().join("stationthis-out")));
+    assert!(std::fs::read(saved).unwrap().starts_with(PNG));
+}
+
+#[test]
+fn the_demo_tells_people_what_happened() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = run(dir.path(), &["demo"]);
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    for word in ["sdxl-portrait", "quote", "saved", "took", "rate", "cost", "notified log, events"] {
+        assert!(text.contains(word), "{word} is missing in\n{text}");
+    }
+}
+
+#[test]
+fn a_configuration_that_cannot_work_is_refused_at_start_by_its_key() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("typo.toml"), "lisen = \"127.0.0.1:0\"\n").unwrap();
+    let cases: [(&[&str], &[(&str, &str)], &str); 5] = [
+        (&["serve", "--sim", "--config", "typo.toml"], &[], "lisen"),
+        (&["serve", "--sim"], &[("STATIONTHIS_POLL_INTERVAL_MS", "often")], "poll_interval_ms"),
+        (&["serve", "--sim", "--listen", "0.0.0.0:0"], &[], "api_key"),
+        (&["serve", "--listen", "127.0.0.1:0"], &[], "COMFY_DEPLOY_API_KEY"),
+        (&["serve", "--sim", "--listen", "127.0.0.1:0"], &[("STATIONTHIS_RATES", "none.toml")], "rates"),
+    ];
+    for (args, env, word) in cases {
+        let output = program(dir.path()).args(args).envs(env.iter().copied()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(text.starts_with("error: ") && text.contains(word), "{text}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_served_host_answers_the_other_commands_and_stops_when_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut host =
+        program(dir.path()).args(["serve", "--sim", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(host.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.trim().strip_prefix("listening on ").unwrap().to_owned();
+
+    let second = run(dir.path(), &["tasks", "--sim"]);
+    assert!(String::from_utf8_lossy(&second.stderr).contains("in use by another host"), "one holder of a folder");
+    // The catalogue comes a moment after the port.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while json_of(&run(dir.path(), &["tools", "--json", "--host", &url]))["tools"].as_array().unwrap().is_empty() {
+        assert!(Instant::now() < deadline, "no catalogue");
+    }
+    let tool =
+        ["run", "sdxl-portrait", "--host", &url, "--json", "-i", "prompt=a fox", "-i", "steps=3", "--out", "pictures"];
+    let task = json_of(&run(dir.path(), &tool));
+    assert_eq!(task["inputsAsked"]["steps"], 3);
+    assert!(std::fs::read(dir.path().join(task["savedPaths"][0].as_str().unwrap())).unwrap().starts_with(PNG));
+    let tasks = json_of(&run(dir.path(), &["tasks", "--json", "--host", &url]));
+    assert_eq!(tasks["tasks"][0]["taskId"], task["taskId"]);
+    let bad = run(dir.path(), &["run", "sdxl-portrait", "--host", &url, "-i", "promt=x", "-i", "steps=99"]);
+    let text = String::from_utf8_lossy(&bad.stderr).into_owned();
+    assert!(!bad.status.success() && text.contains("/promt") && text.contains("/steps"), "{text}");
+
+    let killed = Command::new("kill").arg(host.id().to_string()).status().unwrap();
+    assert!(killed.success());
+    assert!(host.wait().unwrap().success(), "SIGTERM is a clean end");
+}
+
+#[test]
+fn a_tool_runs_without_a_host_and_its_task_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let task = json_of(&run(dir.path(), &["run", "sdxl-portrait", "--sim", "--json", "--idempotency-key", "k1"]));
+    assert_eq!(task["status"], "completed");
+    let tasks = json_of(&run(dir.path(), &["tasks", "--sim", "--json"]));
+    assert_eq!(tasks["tasks"][0]["taskId"], task["taskId"]);
+    let again = json_of(&run(dir.path(), &["tasks", "--sim", "--json", task["taskId"].as_str().unwrap()]));
+    assert_eq!(again["costUsd"], task["costUsd"]);
+}
