@@ -106,9 +106,10 @@ impl Station {
 
     /// Asks every provider for its tools and prices now, and makes the catalogue durable.
     ///
+    /// A provider that fails keeps its last good tools and is marked stale; the outcome names it.
+    ///
     /// # Errors
-    /// `Unavailable` when every provider fails; one that fails among others is no error. Either way it keeps its last good
-    /// tools and is marked stale. `StoreUnavailable`.
+    /// `Unavailable` when no provider could be asked; `StoreUnavailable`.
     pub async fn refresh(&self) -> Result<RefreshOutcome> {
         catalogue::refresh(&self.engine).await
     }
