@@ -84,9 +84,9 @@ impl Case {
                 never = self.ask(scene, &mut first) => match never {}
             }
             host.kill().await;
-        }
-        if self.ends_unseen() {
-            scene.runs_ended().await;
+            if halt.ends_with(":submitted") {
+                scene.runs_ended().await;
+            }
         }
         let host = scene.host(None);
         let task = scene.run().await;
