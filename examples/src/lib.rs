@@ -1,1 +1,30 @@
-//! Examples.
+//! Small programs for embedders of StationThis, each in `src/bin`:
+//!
+//! | program | what it shows |
+//! |---|---|
+//! | `embed` | a station over SQLite: run one tool, wait, print what it cost and what it gave |
+//! | `watch` | the stream of updates, and how to catch up after a gap |
+//!
+//! Both bring their own simulated service: `cargo run -p stationthis-examples --bin embed`.
+//!
+//! The code of the README and of the guides in `docs/` is compiled and run as documentation tests of this crate.
+
+/// `README.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
+
+/// `docs/embed.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/embed.md")]
+pub struct Embed;
+
+/// `docs/providers.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/providers.md")]
+pub struct Providers;
+
+/// `docs/comfydeploy.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/comfydeploy.md")]
+pub struct ComfyDeploy;

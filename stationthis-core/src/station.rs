@@ -107,7 +107,8 @@ impl Station {
     /// Asks every provider for its tools and prices now, and makes the catalogue durable.
     ///
     /// # Errors
-    /// `StoreUnavailable`; a provider that fails is no error: it keeps its last good tools and is marked stale.
+    /// `Unavailable` when every provider fails; one that fails among others is no error. Either way it keeps its last good
+    /// tools and is marked stale. `StoreUnavailable`.
     pub async fn refresh(&self) -> Result<RefreshOutcome> {
         catalogue::refresh(&self.engine).await
     }
