@@ -12,9 +12,6 @@ use crate::scene::{Machine, Scene, timing};
 /// Hosts at a time, over all tests of this file: few, as each is a process and machines that test have few cores.
 static HOSTS: Semaphore = Semaphore::const_new(3);
 
-/// Far beyond what any case needs: a host that hangs is a failure with its log, not a test that never ends.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// How a task ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -69,10 +66,7 @@ impl Case {
         let hooks_lost = if self.hooks { 0.0 } else { 1.0 };
         let misbehaviour = Misbehaviour { hooks_lost, ..Misbehaviour::default() };
         let scene = Scene::new(self.machine, self.timing(), misbehaviour).await;
-        let Ok(basis) = tokio::time::timeout(PATIENCE, self.act(&scene)).await else {
-            panic!("{self:?} did not end:\n{}", scene.log());
-        };
-        basis
+        scene.play(&format!("{self:?}"), self.act(&scene)).await
     }
 
     async fn act(&self, scene: &Scene) -> UsageBasis {
@@ -84,9 +78,9 @@ impl Case {
                 never = self.ask(scene, &mut first) => match never {}
             }
             host.kill().await;
-        }
-        if self.ends_unseen() {
-            scene.runs_ended().await;
+            if halt.ends_with(":submitted") {
+                scene.runs_ended().await;
+            }
         }
         let host = scene.host(None);
         let task = scene.run().await;

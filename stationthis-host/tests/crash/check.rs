@@ -5,11 +5,13 @@ use std::time::Duration;
 use stationthis_comfydeploy::sim::RunBook;
 use stationthis_core::cost::UsageBasis;
 use stationthis_core::notify::Receipt;
-use stationthis_core::task::event::Event;
+use stationthis_core::task::event::{Event, TaskEvent};
+use stationthis_core::task::machine;
+use stationthis_core::task::state::TaskState;
 use stationthis_core::{TaskRecord, TaskStatus, Timestamp};
 
 use crate::case::{Case, End};
-use crate::scene::{CLASSIC_PRICE, Machine, Scene};
+use crate::scene::{CLASSIC_PRICE, Machine, Scene, policy};
 
 /// The basis of the cost, when all is right.
 pub async fn all(case: &Case, scene: &Scene, id: &str) -> UsageBasis {
@@ -30,8 +32,9 @@ pub async fn all(case: &Case, scene: &Scene, id: &str) -> UsageBasis {
         assert!(state.counters.webhooks > 0, "{case:?}: a webhook was answered and is lost");
     }
 
-    let settlements = kept.events.iter().filter(|event| matches!(event, Event::Settled { .. })).count();
+    let settlements = kept.events.iter().filter(|event| matches!(event.what, Event::Settled { .. })).count();
     assert_eq!(settlements, 1, "{case:?}: settled once");
+    assert_eq!(folded(task, &kept.events), *state, "{case:?}: the events do not lead to the state");
     told(case, scene, id, &kept.events);
     assert_eq!(kept.untold, 0, "{case:?}: a notice is still on its way");
 
@@ -52,13 +55,20 @@ pub async fn all(case: &Case, scene: &Scene, id: &str) -> UsageBasis {
     }
 }
 
+/// The state that the events alone give.
+fn folded(task: &TaskRecord, events: &[TaskEvent]) -> TaskState {
+    let known = &task.state;
+    let start = TaskState::accepted(known.times.accepted_at, known.deadline_at, known.exactly_once, known.can_diagnose);
+    events.iter().fold(start, |state, event| machine::step(&state, event, &policy()).state)
+}
+
 /// Told at least once; twice only when the host died between telling and remembering it; under one id.
-fn told(case: &Case, scene: &Scene, id: &str, events: &[Event]) {
+fn told(case: &Case, scene: &Scene, id: &str, events: &[TaskEvent]) {
     let told = scene.told(id);
     let expected = 1 + usize::from(case.dies_at("before:noticeTried"));
     assert_eq!(told.len(), expected, "{case:?}: notices in the log");
     assert!(told.iter().all(|notice| Some(notice) == told.first()), "{case:?}: {told:?}");
-    let remembered = |event: &&Event| matches!(event, Event::NoticeTried { receipt: Receipt::Delivered, .. });
+    let remembered = |event: &&TaskEvent| matches!(event.what, Event::NoticeTried { receipt: Receipt::Delivered, .. });
     assert_eq!(events.iter().filter(remembered).count(), 1, "{case:?}: deliveries remembered");
 }
 

@@ -7,7 +7,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use stationthis_comfydeploy::sim::{Books, Misbehaviour, Sim, SimConfig, SimMachine, SimServer, SimTiming};
 use stationthis_core::store::{Claim, EventQuery, SqliteStore, TaskQuery, TaskStore};
-use stationthis_core::task::event::Event;
+use stationthis_core::task::event::TaskEvent;
+use stationthis_core::task::policy::Policy;
 use stationthis_core::{TaskRecord, Timestamp};
 use tempfile::TempDir;
 
@@ -15,6 +16,13 @@ use crate::host::{Host, LOOK};
 
 /// What the operator of the scene charges for a second on the machine that tells no GPU.
 pub const CLASSIC_PRICE: &str = "0.0005";
+
+/// The waits of a search for a lost run, in milliseconds: some lookups of a simulator long, and not minutes.
+const LOOKUP_INTERVAL_MS: u64 = 200;
+const ABSENT_AFTER_MS: u64 = 600;
+
+/// Far beyond what any scene needs: a host that hangs is a failure with its log, not a test that never ends.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where tools run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,9 +54,17 @@ pub struct Scene {
 /// What one store holds after everything.
 pub struct Kept {
     pub tasks: Vec<TaskRecord>,
-    pub events: Vec<Event>,
+    pub events: Vec<TaskEvent>,
     /// Notices that are neither delivered nor given up.
     pub untold: usize,
+}
+
+/// The part of the hosts' policy that decides what events mean.
+pub fn policy() -> Policy {
+    let mut policy = Policy::default();
+    policy.lookup_interval = Duration::from_millis(LOOKUP_INTERVAL_MS);
+    policy.absent_without_answer = Duration::from_millis(ABSENT_AFTER_MS);
+    policy
 }
 
 /// A run long enough to be seen running by polls, with every step.
@@ -72,14 +88,22 @@ impl Scene {
             ("STATIONTHIS_PUBLIC_URL", base.clone()),
             ("STATIONTHIS_RATES", "rates.toml".to_owned()),
             ("STATIONTHIS_POLL_INTERVAL_MS", "100".to_owned()),
-            ("STATIONTHIS_LOOKUP_INTERVAL_MS", "200".to_owned()),
-            ("STATIONTHIS_ABSENT_AFTER_MS", "600".to_owned()),
+            ("STATIONTHIS_LOOKUP_INTERVAL_MS", LOOKUP_INTERVAL_MS.to_string()),
+            ("STATIONTHIS_ABSENT_AFTER_MS", ABSENT_AFTER_MS.to_string()),
             ("COMFY_DEPLOY_API_KEY", "any-key".to_owned()),
             ("COMFY_DEPLOY_API_URL", sim.base_url()),
         ];
         // Connections of a host that was killed are of no use with the next one.
         let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
         Self { machine, sim, folder, http, base, env }
+    }
+
+    /// What is done in it, within reason.
+    pub async fn play<T>(&self, what: &str, acts: impl Future<Output = T>) -> T {
+        let Ok(done) = tokio::time::timeout(PATIENCE, acts).await else {
+            panic!("{what} did not come to an end:\n{}", self.log());
+        };
+        done
     }
 
     pub fn host(&self, halt: Option<&str>) -> Host {
@@ -167,15 +191,16 @@ impl Scene {
         let days = Duration::from_secs(3 * 24 * 3600);
         let claim = Claim { owner: "test".to_owned(), now: Timestamp::now().plus(days), lease: days, limit: 10 };
         let untold = store.claim_notices(&claim).await.unwrap().items.len();
-        Kept { tasks, events: events.into_iter().map(|stored| stored.event.what).collect(), untold }
+        Kept { tasks, events: events.into_iter().map(|stored| stored.event).collect(), untold }
     }
 }
 
 /// A port of this machine that hosts can have one after the other: below those that the system hands out by itself,
-/// which could go to somebody else between two lives.
+/// which could go to somebody else between two lives. Each test process has a block of its own, wide enough for every
+/// scene of this file.
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = u16::try_from(std::process::id() % 10_000).unwrap() + 15_000;
+    let first = 15_000 + u16::try_from(std::process::id() % 150).unwrap() * 100;
     loop {
         let port = first + NEXT.fetch_add(1, Ordering::SeqCst);
         if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {

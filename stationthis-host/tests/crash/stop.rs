@@ -17,22 +17,28 @@ fn unheard() -> Misbehaviour {
 
 /// Starts the one task, waits for `status` and stops the host; its task, and how long the stop took.
 async fn stopped_at(scene: &Scene, status: &str) -> (String, Duration) {
-    let host = scene.host(None);
-    let task = scene.run().await;
-    let id = task["taskId"].as_str().unwrap().to_owned();
-    scene.reached(&id, status).await;
-    let began = Instant::now();
-    assert!(host.terminate().await, "{}", scene.log());
-    (id, began.elapsed())
+    let acts = async {
+        let host = scene.host(None);
+        let task = scene.run().await;
+        let id = task["taskId"].as_str().unwrap().to_owned();
+        scene.reached(&id, status).await;
+        let began = Instant::now();
+        assert!(host.terminate().await, "{}", scene.log());
+        (id, began.elapsed())
+    };
+    scene.play("a stop", acts).await
 }
 
 /// The next host brings the task to its right end.
 async fn finished(scene: &Scene, id: &str) {
-    let host = scene.host(None);
-    assert_eq!(scene.run().await["taskId"], id, "the same key finds the same task");
-    scene.ended(id).await;
-    assert!(host.terminate().await, "{}", scene.log());
-    check::all(&Case::new(&[], scene.machine, End::Completed), scene, id).await;
+    let acts = async {
+        let host = scene.host(None);
+        assert_eq!(scene.run().await["taskId"], id, "the same key finds the same task");
+        scene.ended(id).await;
+        assert!(host.terminate().await, "{}", scene.log());
+        check::all(&Case::new(&[], scene.machine, End::Completed), scene, id).await;
+    };
+    scene.play("the start after a stop", acts).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,12 +53,12 @@ async fn a_stop_while_a_run_is_going_is_clean_and_the_next_start_finishes_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_waits_for_the_answer_to_a_submission() {
-    let slow = Misbehaviour { queue_slow: Some(Duration::from_secs(1)), ..unheard() };
+    let slow = Misbehaviour { queue_slow: Some(Duration::from_secs(2)), ..unheard() };
     let scene = Scene::new(Machine::Serverless, timing(), slow).await;
     let (id, _) = stopped_at(&scene, "submitting").await;
     let kept = scene.kept().await;
     assert_eq!(kept.tasks.first().unwrap().state.status, TaskStatus::Queued);
-    assert!(!kept.events.iter().any(|event| matches!(event, Event::SubmitLost { .. })));
+    assert!(!kept.events.iter().any(|event| matches!(event.what, Event::SubmitLost { .. })));
     finished(&scene, &id).await;
 }
 
