@@ -11,6 +11,7 @@ mod inbox;
 mod outbox;
 mod rates;
 mod settle;
+mod typical;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +64,7 @@ impl Station {
             .map_err(|e| Error::new(ErrorKind::Unexpected, "start station").with_source(e))?;
         self.engine.store.release_leases(&self.engine.instance).await?;
         catalogue::restore(&self.engine).await?;
+        self.engine.typical.restore(self.engine.store.as_ref()).await?;
         let tasks = TaskTracker::new();
         tasks.spawn_on(driver::run(self.engine.clone()), &runtime);
         tasks.spawn_on(inbox::run(self.engine.clone()), &runtime);
@@ -153,6 +155,7 @@ impl StationHandle {
             // Its leases stand: a submission may be in flight, and nobody may take its silence for an answer.
             return Ok(());
         }
+        self.engine.typical.save(self.engine.store.as_ref()).await?;
         self.engine.store.release_leases(&self.engine.instance).await
     }
 }

@@ -147,8 +147,7 @@ impl Desk {
                 Ok(host.call::<TaskList>(Method::GET, &["tasks"], &query, &[], None).await?.tasks)
             }
             Place::Own(_, caller) => {
-                let mut query = TaskQuery::default();
-                query.limit = filter.limit.into();
+                let mut query = TaskQuery { limit: filter.limit.into(), ..TaskQuery::default() };
                 if let Some(words) = &filter.status {
                     query.statuses = words.split(',').map(|word| word.trim().parse()).collect::<Result<_>>()?;
                 }

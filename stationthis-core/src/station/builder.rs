@@ -16,6 +16,7 @@ use crate::station::Station;
 use crate::station::engine::{Backend, Engine};
 use crate::station::events::Updates;
 use crate::station::rates::Rates;
+use crate::station::typical::Typical;
 use crate::store::{MemoryStore, TaskStore};
 use crate::task::policy::Policy;
 use crate::time::{Clock, SystemClock};
@@ -170,6 +171,7 @@ impl StationBuilder {
             public_url: self.public_url,
             instance: self.instance.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
             rates,
+            typical: Typical::default(),
             updates: Updates::new(),
             wake_driver: Notify::new(),
             wake_inbox: Notify::new(),

@@ -303,7 +303,8 @@ impl Caller {
         let card = self.engine.rates.current(&definition.provider_id);
         match backend.cost.rate(definition, &card) {
             Ok(rate) => {
-                let quote = backend.cost.quote(&rate, definition, inputs, None);
+                let typical = self.engine.typical.usage(&definition.tool_id, &definition.revision);
+                let quote = backend.cost.quote(&rate, definition, inputs, typical.as_ref());
                 Ok(Priced { rate: Some(rate), quote, card })
             }
             Err(error)

@@ -16,6 +16,7 @@ use crate::secret::Secret;
 use crate::station::events::Updates;
 use crate::station::rates::Rates;
 use crate::station::settle;
+use crate::station::typical::Typical;
 use crate::store::{Change, Committed, LeaseChange, NewNotice, TaskStore};
 use crate::task::TaskRecord;
 use crate::task::event::{Event, TaskEvent};
@@ -48,6 +49,7 @@ pub(crate) struct Engine {
     pub(crate) public_url: Option<String>,
     pub(crate) instance: String,
     pub(crate) rates: Rates,
+    pub(crate) typical: Typical,
     pub(crate) updates: Updates,
     /// Something may be due now: a new task, a webhook, a wish.
     pub(crate) wake_driver: Notify,
@@ -95,6 +97,9 @@ impl Engine {
                 Committed::Done { revision, seq } => {
                     let mut task = change.task;
                     task.revision = revision;
+                    if change.events.iter().any(|event| matches!(event.what, Event::Settled { .. })) {
+                        self.typical.learn(&task);
+                    }
                     self.published(&task, seq, !change.notices.is_empty());
                     return Ok(task);
                 }

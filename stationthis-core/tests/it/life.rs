@@ -10,7 +10,7 @@ use stationthis_core::task::report::RunStatus;
 use stationthis_core::task::state::{CancelOutcome, Flag};
 use stationthis_core::{Clock, Effect, Error, ErrorKind, FailureRecord, Retry, RunId, TaskStatus};
 
-use crate::bench::{Bench, report, success};
+use crate::bench::{Bench, inputs, report, success};
 
 #[tokio::test]
 async fn a_task_is_submitted_followed_settled_and_told() {
@@ -210,4 +210,20 @@ async fn a_record_is_one_flat_object() {
     assert_eq!(json["usage"]["amounts"]["second"], "25");
     assert_eq!(json["outputs"][0]["kind"], "image");
     assert_eq!(serde_json::from_value::<stationthis_core::TaskRecord>(json).unwrap(), done);
+}
+
+#[tokio::test]
+async fn a_quote_expects_what_earlier_runs_used_and_remembers_it() {
+    let bench = Bench::new().await;
+    let admin = |bench: &Bench| bench.station.admin().quote("echo", &inputs(&json!({ "prompt": "x" }))).unwrap().quote;
+    assert_eq!(admin(&bench).expected_usd, None);
+    bench.run("x").await;
+    bench.provider.script().polls = [success(bench.clock.now())].into();
+    bench.pass(3).await;
+    assert_eq!(admin(&bench).expected_usd.unwrap().to_string(), "0.012500000");
+    bench.station.refresh().await.unwrap();
+    let bench = bench.restarted().await;
+    let handle = bench.station.start().await.unwrap();
+    assert_eq!(admin(&bench).expected_usd.unwrap().to_string(), "0.012500000", "after a restart too");
+    handle.shutdown(Duration::from_secs(5)).await.unwrap();
 }

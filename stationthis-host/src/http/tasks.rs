@@ -25,8 +25,7 @@ struct Page {
 /// `GET /api/internal/tasks`.
 pub(crate) async fn list(State(face): State<Face>, uri: Uri) -> Result<Response, Problem> {
     let wanted: ListQuery = query::parse(&uri)?;
-    let mut query = TaskQuery::default();
-    query.limit = wanted.limit()?;
+    let mut query = TaskQuery { limit: wanted.limit()?, ..TaskQuery::default() };
     if let Some(words) = &wanted.status {
         let statuses = words.split(',').map(|word| word.trim().parse());
         let statuses = statuses.collect::<Result<Vec<_>, stationthis_core::Error>>();
