@@ -3,7 +3,7 @@
 //! The service behind it is the simulator, in this process, so that it outlives every host; its own books say what
 //! really happened.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs, unreachable_pub)]
 
 #[path = "crash/case.rs"]
 mod case;

@@ -21,6 +21,12 @@ pub enum End {
     Cancelled,
     /// The submission was never sent, and nothing is charged.
     NeverSubmitted,
+    /// The service refused the submission, and nothing is charged.
+    Refused,
+    /// The run failed, for a reason that was found.
+    RunFailed,
+    /// By its deadline, while its run goes on; nobody knows the cost.
+    TimedOut,
 }
 
 /// Where the host dies, and what must come of it all the same.
@@ -33,13 +39,15 @@ pub struct Case {
     pub hooks: bool,
     /// Is the task cancelled once it runs?
     pub cancel: bool,
+    /// What else the service does wrong.
+    pub fault: fn(Misbehaviour) -> Misbehaviour,
     pub end: End,
 }
 
 impl Case {
     /// Without a single webhook, and never cancelled.
-    pub const fn new(halts: &'static [&'static str], machine: Machine, end: End) -> Self {
-        Self { halts, machine, hooks: false, cancel: false, end }
+    pub fn new(halts: &'static [&'static str], machine: Machine, end: End) -> Self {
+        Self { halts, machine, hooks: false, cancel: false, fault: |well| well, end }
     }
 
     pub fn dies_at(&self, point: &str) -> bool {
@@ -64,8 +72,11 @@ impl Case {
     pub async fn play(self) -> UsageBasis {
         let _turn = HOSTS.acquire().await.unwrap();
         let hooks_lost = if self.hooks { 0.0 } else { 1.0 };
-        let misbehaviour = Misbehaviour { hooks_lost, ..Misbehaviour::default() };
-        let scene = Scene::new(self.machine, self.timing(), misbehaviour).await;
+        let misbehaviour = (self.fault)(Misbehaviour { hooks_lost, ..Misbehaviour::default() });
+        let mut scene = Scene::new(self.machine, self.timing(), misbehaviour).await;
+        if self.end == End::TimedOut {
+            scene.set("STATIONTHIS_TASK_DEADLINE_S", "2");
+        }
         scene.play(&format!("{self:?}"), self.act(&scene)).await
     }
 

@@ -22,7 +22,8 @@ pub async fn all(case: &Case, scene: &Scene, id: &str) -> UsageBasis {
     let status = match case.end {
         End::Completed => TaskStatus::Completed,
         End::Cancelled => TaskStatus::Cancelled,
-        End::NeverSubmitted => TaskStatus::Failed,
+        End::NeverSubmitted | End::Refused | End::RunFailed => TaskStatus::Failed,
+        End::TimedOut => TaskStatus::TimedOut,
     };
     assert_eq!(state.status, status, "{case:?}: {:?}\n{}", state.status_reason, scene.log());
     assert_eq!(state.outputs.is_empty(), case.end != End::Completed, "{case:?}");
@@ -32,6 +33,11 @@ pub async fn all(case: &Case, scene: &Scene, id: &str) -> UsageBasis {
         assert!(state.counters.webhooks > 0, "{case:?}: a webhook was answered and is lost");
     }
 
+    if case.end == End::RunFailed {
+        let reason = state.status_reason.as_ref().unwrap();
+        assert!(reason.message.contains(") failed: "), "{case:?}: the engine's own reason is missing: {reason:?}");
+    }
+
     let settlements = kept.events.iter().filter(|event| matches!(event.what, Event::Settled { .. })).count();
     assert_eq!(settlements, 1, "{case:?}: settled once");
     assert_eq!(folded(task, &kept.events), *state, "{case:?}: the events do not lead to the state");
@@ -39,16 +45,19 @@ pub async fn all(case: &Case, scene: &Scene, id: &str) -> UsageBasis {
     assert_eq!(kept.untold, 0, "{case:?}: a notice is still on its way");
 
     let books = scene.books();
-    let runs = usize::from(case.end != End::NeverSubmitted);
+    let submissions = usize::from(case.end != End::NeverSubmitted);
+    let runs = submissions - usize::from(case.end == End::Refused);
+    assert_eq!(books.count_requests("POST", "/api/run/deployment/queue"), submissions, "{case:?}: submissions");
     assert_eq!(books.runs.len(), runs, "{case:?}: runs in the service's books");
-    assert_eq!(books.count_requests("POST", "/api/run/deployment/queue"), runs, "{case:?}: submissions");
     match books.runs.first() {
         Some(run) => {
             assert_eq!(state.run_id.as_ref().map(ToString::to_string), Some(run.id.clone()), "{case:?}");
             charged(case, task, run)
         }
         None => {
-            assert_eq!(state.status_reason.as_ref().unwrap().code, "notSubmitted", "{case:?}");
+            // A refusal that nobody heard is a submission of which no run was found.
+            let code = if case.dies_at("after:submitRefused") { "refused" } else { "notSubmitted" };
+            assert_eq!(state.status_reason.as_ref().unwrap().code, code, "{case:?}");
             assert_eq!(state.cost_usd.unwrap().to_string(), "0.000000000", "{case:?}");
             state.settlement.as_ref().unwrap().basis
         }
@@ -76,6 +85,13 @@ fn told(case: &Case, scene: &Scene, id: &str, events: &[TaskEvent]) {
 fn charged(case: &Case, task: &TaskRecord, run: &RunBook) -> UsageBasis {
     let price = task.cost_rate.as_ref().unwrap().amount.to_string();
     let settlement = task.state.settlement.as_ref().unwrap();
+    if case.end == End::TimedOut {
+        assert_eq!((settlement.basis, cost_of(task)), (UsageBasis::Unknown, None), "{case:?}");
+        let since = task.state.times.submitting_at.unwrap();
+        let bound = settlement.bound_usd.map(|bound| bound.to_string());
+        assert_eq!(bound, Some(cost(&price, task.state.times.ended_at.unwrap().since(since))), "{case:?}");
+        return settlement.basis;
+    }
     if case.machine == Machine::Serverless {
         assert_eq!(settlement.basis, UsageBasis::ProviderRun, "{case:?}");
         assert_eq!(settlement.resource, run.gpu, "{case:?}");

@@ -1,5 +1,6 @@
 //! SIGKILL at each step.
 
+use stationthis_comfydeploy::sim::Misbehaviour;
 use stationthis_core::cost::UsageBasis;
 
 use crate::case::{Case, End};
@@ -89,4 +90,24 @@ async fn a_wish_to_cancel_outlives_a_kill() {
     let own = halts.into_iter().filter(|halts| own.iter().any(|point| halts.contains(point)));
     let own = own.map(|halts| Case { cancel: true, ..Case::new(halts, Machine::Classic, End::Completed) });
     play(gpu.into_iter().chain(own)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_on_the_way_to_a_bad_end_changes_nothing_of_it() {
+    let case = |halts, machine, end, fault| Case { fault, ..Case::new(halts, machine, end) };
+    let refused = |well| Misbehaviour { queue_refused: Some(403), ..well };
+    let fails = |well| Misbehaviour { run_fails: true, ..well };
+    let stuck = |well| Misbehaviour { stuck_running: true, ..well };
+    let deaf = |well| Misbehaviour { get_run_500: 3, ..well };
+    play([
+        case(&["before:submitRefused"], Machine::Serverless, End::Refused, refused),
+        case(&["after:submitRefused"], Machine::Serverless, End::Refused, refused),
+        case(&["before:diagnosed"], Machine::Serverless, End::RunFailed, fails),
+        case(&["after:diagnosed"], Machine::Serverless, End::RunFailed, fails),
+        case(&["before:deadlinePassed"], Machine::Serverless, End::TimedOut, stuck),
+        case(&["after:deadlinePassed"], Machine::Classic, End::TimedOut, stuck),
+        case(&["before:pollFailed"], Machine::Serverless, End::Completed, deaf),
+        case(&["after:pollFailed"], Machine::Serverless, End::Completed, deaf),
+    ])
+    .await;
 }

@@ -98,6 +98,11 @@ impl Scene {
         Self { machine, sim, folder, http, base, env }
     }
 
+    /// Sets a variable for every host from now on.
+    pub fn set(&mut self, name: &'static str, value: &str) {
+        self.env.push((name, value.to_owned()));
+    }
+
     /// What is done in it, within reason.
     pub async fn play<T>(&self, what: &str, acts: impl Future<Output = T>) -> T {
         let Ok(done) = tokio::time::timeout(PATIENCE, acts).await else {
