@@ -24,6 +24,7 @@ use stationthis_core::provider::Catalogue;
 use stationthis_core::{ProviderId, Result};
 use std::collections::HashMap;
 
+use crate::wire::deployment::Deployment;
 use crate::wire::machine::Machine;
 
 /// The most warnings kept: enough to see a pattern, whatever the account looks like.
@@ -87,18 +88,38 @@ async fn deployments(
     warnings: &mut Warnings,
 ) -> Result<Workflows> {
     let mut workflows = Workflows::default();
-    let list = page::List {
+    page::each(client, &deployment_list(config, fluid), warnings, |deployment, warnings| {
+        workflows.add(deployment, &config.environments, warnings);
+    })
+    .await?;
+    Ok(workflows)
+}
+
+const fn deployment_list(config: &ComfyDeployConfig, fluid: bool) -> page::List {
+    page::List {
         operation: Operation::ListDeployments,
         path: "/deployments",
         filter: ("is_fluid", fluid),
         size_name: "page_size",
         size: config.page_size,
+    }
+}
+
+/// Reads one page of deployments exactly as discovery does: how many entries can be read. For benches of the reading
+/// alone, without HTTP.
+///
+/// # Errors
+/// When the page is no list.
+#[doc(hidden)]
+pub fn read_page(body: &[u8]) -> Result<usize> {
+    let list = deployment_list(&ComfyDeployConfig::default(), false);
+    let mut read = 0;
+    let mut take = |deployment: Deployment, _: &mut Warnings| {
+        std::hint::black_box(deployment);
+        read += 1;
     };
-    page::each(client, &list, warnings, |deployment, warnings| {
-        workflows.add(deployment, &config.environments, warnings);
-    })
-    .await?;
-    Ok(workflows)
+    page::take_all(&list, 0, &page::entries(&list, body)?, &mut Warnings::default(), &mut take);
+    Ok(read)
 }
 
 async fn machines(client: &Client, warnings: &mut Warnings) -> Result<HashMap<String, Machine>> {

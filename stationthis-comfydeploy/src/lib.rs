@@ -74,6 +74,8 @@ mod wire;
 
 pub use config::{ComfyDeployBuilder, ComfyDeployConfig, DEFAULT_BASE_URL};
 pub use details::EndpointDetails;
+#[doc(hidden)]
+pub use discovery::read_page;
 pub use inputs::SendAs;
 pub use provider::{ComfyDeploy, SERVICE_NAME};
 pub use upload::UPLOAD_BYTES_MAX;

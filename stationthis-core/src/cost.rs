@@ -1,5 +1,8 @@
 //! What runs cost: prices as data, arithmetic as pure functions.
 
+// Money is decimal: a float has no place in it.
+#![warn(clippy::float_arithmetic)]
+
 pub mod card_model;
 pub mod quote;
 pub mod rate_card;

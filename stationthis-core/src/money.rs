@@ -1,5 +1,8 @@
 //! Money: exact amounts in nano-dollars, and exact prices as decimal text.
 
+// Money is decimal: a float has no place in it.
+#![warn(clippy::float_arithmetic)]
+
 use std::fmt;
 use std::str::FromStr;
 

@@ -8,7 +8,7 @@ use stationthis_comfydeploy::ComfyDeploy;
 use stationthis_comfydeploy::sim::{Sim, SimConfig, SimServer};
 use stationthis_core::cost::RateCard;
 use stationthis_core::station::{Caller, Station, StationHandle};
-use stationthis_core::store::SqliteStore;
+use stationthis_core::store::{SqliteStore, TaskStore};
 use stationthis_core::task::policy::{Policy, UnpricedPolicy};
 use stationthis_core::{CallerId, Error, ErrorKind, Result, Secret};
 
@@ -74,9 +74,12 @@ impl App {
             Service::Simulator(..) => config.data_dir.join(SIM_FOLDER),
         })?;
         let (provider, sim) = provider(config, service).await?;
+        let store: Arc<dyn TaskStore> = Arc::new(SqliteStore::open(data.database()).await?);
+        #[cfg(feature = "testkit")]
+        let store = crate::halt::wrapped(store)?;
         let mut builder = Station::builder()
             .provider(Arc::new(provider))
-            .store(Arc::new(SqliteStore::open(data.database()).await?))
+            .store(store)
             .callback_keys(data.callback_keys()?)
             .public_url(public_url)
             .policy(policy(config))
@@ -178,6 +181,12 @@ fn policy(config: &Config) -> Policy {
     if let Some(ms) = config.poll_interval_ms {
         policy.poll_interval_min = Duration::from_millis(ms);
         policy.poll_interval_max = policy.poll_interval_max.max(policy.poll_interval_min);
+    }
+    if let Some(ms) = config.lookup_interval_ms {
+        policy.lookup_interval = Duration::from_millis(ms);
+    }
+    if let Some(ms) = config.absent_after_ms {
+        policy.absent_without_answer = Duration::from_millis(ms);
     }
     policy.unpriced = match config.unpriced {
         Unpriced::Refuse => UnpricedPolicy::Refuse,

@@ -18,7 +18,7 @@ const FILE_BYTES_MAX: u64 = 256 * 1024;
 const API_KEY_CHARS_MIN: usize = 16;
 
 /// The environment variables and the keys they set.
-const VARIABLES: [(&str, &str); 11] = [
+const VARIABLES: [(&str, &str); 13] = [
     ("STATIONTHIS_LISTEN", "listen"),
     ("STATIONTHIS_PUBLIC_URL", "public_url"),
     ("STATIONTHIS_DATA_DIR", "data_dir"),
@@ -26,6 +26,8 @@ const VARIABLES: [(&str, &str); 11] = [
     ("STATIONTHIS_RATES", "rates"),
     ("STATIONTHIS_TASK_DEADLINE_S", "task_deadline_s"),
     ("STATIONTHIS_POLL_INTERVAL_MS", "poll_interval_ms"),
+    ("STATIONTHIS_LOOKUP_INTERVAL_MS", "lookup_interval_ms"),
+    ("STATIONTHIS_ABSENT_AFTER_MS", "absent_after_ms"),
     ("STATIONTHIS_UNPRICED", "unpriced"),
     ("STATIONTHIS_DURATION", "duration"),
     ("COMFY_DEPLOY_API_KEY", "comfydeploy.api_key"),
@@ -59,6 +61,12 @@ pub struct Config {
     /// Milliseconds between two polls of one task, at least.
     #[serde(default, deserialize_with = "poll_interval")]
     pub poll_interval_ms: Option<u64>,
+    /// Milliseconds between two searches for the run of a submission whose answer was lost.
+    #[serde(default, deserialize_with = "lookup_interval")]
+    pub lookup_interval_ms: Option<u64>,
+    /// Milliseconds for which such searches must find nothing before the task counts as never submitted.
+    #[serde(default, deserialize_with = "absent_after")]
+    pub absent_after_ms: Option<u64>,
     /// What becomes of tools without a known price.
     pub unpriced: Unpriced,
     /// Which of the service's times are billed.
@@ -263,6 +271,16 @@ fn deadline<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<u6
 
 fn poll_interval<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<u64>, D::Error> {
     whole(from, 100, 600_000)
+}
+
+fn lookup_interval<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<u64>, D::Error> {
+    // Each search reads a list and runs: more often is rude, and after ten minutes nobody waits any more.
+    whole(from, 100, 600_000)
+}
+
+fn absent_after<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<u64>, D::Error> {
+    // An hour: the default time in which a task has to start.
+    whole(from, 100, 3_600_000)
 }
 
 #[cfg(test)]

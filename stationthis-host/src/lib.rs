@@ -32,6 +32,8 @@ pub mod commands;
 pub mod config;
 pub mod data_dir;
 pub mod desk;
+#[cfg(feature = "testkit")]
+mod halt;
 pub mod http;
 pub mod output;
 pub mod view;

@@ -1,6 +1,7 @@
 //! How tools look from outside.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use stationthis_core::cost::PinnedRate;
 use stationthis_core::registry::{Snapshot, Tool};
 use stationthis_core::station::Caller;
@@ -9,22 +10,22 @@ use stationthis_core::{Timestamp, ToolDefinition};
 
 /// A tool with its price of the moment, and whether its provider was there to confirm it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", try_from = "Value")]
 #[non_exhaustive]
 pub struct ToolView {
     /// The definition; its fields stand beside the others on the wire.
     #[serde(flatten)]
     pub definition: ToolDefinition,
     /// The rate at which it would run now; absent when the price is not known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<PinnedRate>,
     /// Why there is no rate, in a sentence.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub unpriced: Option<String>,
     /// Could its provider not be asked since this was last known to be so?
     pub stale: bool,
     /// When its provider last gave its catalogue.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub refreshed_at: Option<Timestamp>,
 }
 
@@ -55,5 +56,41 @@ impl ToolView {
         let mut views: Vec<Self> = listed.map(|tool| Self::new(tool, &snapshot, caller)).collect();
         views.sort_by(|a, b| a.definition.slug.cmp(&b.definition.slug));
         views
+    }
+}
+
+/// What stands beside the definition.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Beside {
+    rate: Option<PinnedRate>,
+    unpriced: Option<String>,
+    stale: bool,
+    refreshed_at: Option<Timestamp>,
+}
+
+/// Schemas are kept as raw text, which serde cannot read through a flattened field: so the object is read twice.
+impl TryFrom<Value> for ToolView {
+    type Error = serde_json::Error;
+
+    fn try_from(value: Value) -> Result<Self, Self::Error> {
+        let Beside { rate, unpriced, stale, refreshed_at } = Beside::deserialize(&value)?;
+        Ok(Self { definition: serde_json::from_value(value)?, rate, unpriced, stale, refreshed_at })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stationthis_core::{ProviderId, ToolId};
+
+    use super::*;
+
+    #[test]
+    fn a_view_survives_the_wire() {
+        let provider = ProviderId::new("p").unwrap();
+        let tool = ToolDefinition::new(ToolId::for_key(&provider, "t").unwrap(), provider, "service", "A tool").seal();
+        let view = ToolView { definition: tool, rate: None, unpriced: None, stale: true, refreshed_at: None };
+        let text = serde_json::to_string(&view).unwrap();
+        assert_eq!(serde_json::from_str::<ToolView>(&text).unwrap(), view);
     }
 }

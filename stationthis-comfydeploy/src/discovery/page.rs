@@ -64,21 +64,12 @@ async fn read<T: DeserializeOwned>(
             ("offset", (u64::from(page) * step).to_string()),
         ];
         let body = client.read(list.operation, list.path, &query, PAGE_BYTES_MAX).await?;
-        let entries: Vec<&RawValue> = serde_json::from_slice(&body).map_err(|e| unreadable(list.operation, 200, e))?;
+        let entries = entries(list, &body)?;
         // Pages of one entry have no room to overlap.
         if page > 0 && list.size > 1 && entries.first().and_then(|entry| id_of(entry)) != last {
             still = false;
         }
-        for (at, entry) in entries.iter().enumerate() {
-            match serde_json::from_str(entry.get()) {
-                Ok(entry) => take(entry, warnings),
-                Err(error) => {
-                    let reason = shortened(&error.to_string(), REASON_CHARS_MAX);
-                    let name = id_of(entry).unwrap_or_else(|| format!("entry {at} of page {page}"));
-                    warnings.add(format!("{} of {} is left out, it cannot be read: {reason}.", name, list.path));
-                }
-            }
-        }
+        take_all(list, page, &entries, warnings, take);
         if entries.len() < usize::try_from(list.size).unwrap_or(usize::MAX) {
             return Ok(still);
         }
@@ -87,6 +78,31 @@ async fn read<T: DeserializeOwned>(
     Err(Error::new(ErrorKind::TooLarge, list.operation.name())
         .with_message("The list has more pages than any account can fill.")
         .with_context("pages", PAGES_MAX))
+}
+
+/// The entries of a page, each unread.
+pub(super) fn entries<'a>(list: &List, body: &'a [u8]) -> Result<Vec<&'a RawValue>> {
+    serde_json::from_slice(body).map_err(|e| unreadable(list.operation, 200, e))
+}
+
+/// Reads the entries of a page.
+pub(super) fn take_all<T: DeserializeOwned>(
+    list: &List,
+    page: u32,
+    entries: &[&RawValue],
+    warnings: &mut Warnings,
+    take: &mut impl FnMut(T, &mut Warnings),
+) {
+    for (at, entry) in entries.iter().enumerate() {
+        match serde_json::from_str(entry.get()) {
+            Ok(entry) => take(entry, warnings),
+            Err(error) => {
+                let reason = shortened(&error.to_string(), REASON_CHARS_MAX);
+                let name = id_of(entry).unwrap_or_else(|| format!("entry {at} of page {page}"));
+                warnings.add(format!("{} of {} is left out, it cannot be read: {reason}.", name, list.path));
+            }
+        }
+    }
 }
 
 /// The id of an entry that has another shape otherwise.

@@ -14,6 +14,10 @@ const DOCUMENT: (&str, &str) = ("registry", "catalogue");
 
 /// Serves what the last refresh of an earlier process found; a first start has nothing.
 pub(crate) async fn restore(engine: &Engine) -> Result<()> {
+    if engine.registry.snapshot().providers().iter().any(|provider| !provider.stale) {
+        // It was refreshed before it was started: what is stored is no newer.
+        return Ok(());
+    }
     if let Some(document) = engine.store.get_document(DOCUMENT.0, DOCUMENT.1).await? {
         if let Err(error) = engine.registry.restore(&document.bytes) {
             // A newer shape or a damaged document: a refresh makes it anew.

@@ -176,8 +176,11 @@ async fn poll(engine: &Engine, task: TaskRecord, last: bool) -> Result<()> {
     let Some(run) = run_ref(&task) else {
         return release(engine, task, Event::DeadlinePassed).await;
     };
-    let backend = engine.backend(&task.provider_id)?.clone();
-    let answer = bounded(engine.policy.call_timeout, "poll run", backend.provider.poll(&run)).await;
+    // A provider that was taken out of the configuration answers nothing, and the deadlines do the rest.
+    let answer = match engine.backend(&task.provider_id) {
+        Ok(backend) => bounded(engine.policy.call_timeout, "poll run", backend.provider.poll(&run)).await,
+        Err(error) => Err(error),
+    };
     let event = match answer {
         Ok(report) => reported(report),
         Err(error) => Event::PollFailed { failure: FailureRecord::from_error("pollFailed", &error) },
@@ -216,9 +219,11 @@ async fn diagnose(engine: &Engine, task: TaskRecord) -> Result<()> {
     let Some(run) = run_ref(&task) else {
         return engine.apply(task, &[], LeaseChange::Release, &[]).await.map(drop);
     };
-    let backend = engine.backend(&task.provider_id)?.clone();
     // The end of the task waits for this, so one attempt may not take longer than all of them together.
-    let answer = bounded(engine.policy.diagnose_wait, "diagnose run", backend.provider.diagnose(&run)).await;
+    let answer = match engine.backend(&task.provider_id) {
+        Ok(backend) => bounded(engine.policy.diagnose_wait, "diagnose run", backend.provider.diagnose(&run)).await,
+        Err(error) => Err(error),
+    };
     let event = match answer {
         Ok(Some(diagnosis)) => Event::Diagnosed { failure: Some(diagnosis.failure), nodes: diagnosis.nodes },
         Ok(None) => Event::Diagnosed { failure: None, nodes: Vec::new() },

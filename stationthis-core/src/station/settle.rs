@@ -1,7 +1,9 @@
 //! From what is known of a run's times to its cost.
 
-use crate::cost::{Settlement, Usage, UsageBasis, usage};
-use crate::error::Result;
+use std::sync::Arc;
+
+use crate::cost::{RateCard, Settlement, Usage, UsageBasis, usage};
+use crate::error::{ErrorKind, Result};
 use crate::money::Usd;
 use crate::station::engine::Engine;
 use crate::task::TaskRecord;
@@ -16,14 +18,26 @@ pub(crate) async fn settled(engine: &Engine, task: &TaskRecord, not_run: bool) -
         _ if not_run => Settlement::known(Usd::ZERO, UsageBasis::NotRun),
         _ if waived(engine, task) => Settlement::known(Usd::ZERO, UsageBasis::Waived),
         None => Settlement::unknown(None),
-        Some(rate) => {
-            let backend = engine.backend(&task.provider_id)?;
-            let card = engine.rates.card(engine.store.as_ref(), &rate.card_hash).await?;
-            backend.cost.settle(rate, &card, &usage)
-        }
+        Some(rate) => match (engine.backend(&task.provider_id), pinned(engine, &rate.card_hash).await?) {
+            (Ok(backend), Some(card)) => backend.cost.settle(rate, &card, &usage),
+            // Its provider was taken out of the configuration, or its card is damaged: the end must not wait for that.
+            (_, _) => Settlement::unknown(None),
+        },
     };
     let over_ceiling = settlement.cost_usd.zip(task.quote.ceiling_usd).is_some_and(|(cost, ceiling)| cost > ceiling);
     Ok(Event::Settled { usage, settlement: Box::new(settlement), over_ceiling })
+}
+
+/// The pinned card; `None` when it cannot be read and never will.
+async fn pinned(engine: &Engine, hash: &str) -> Result<Option<Arc<RateCard>>> {
+    match engine.rates.card(engine.store.as_ref(), hash).await {
+        Ok(card) => Ok(Some(card)),
+        Err(error) if error.kind() == ErrorKind::Corrupt => {
+            tracing::error!(%error, "a pinned rate card cannot be read; the cost is unknown");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn waived(engine: &Engine, task: &TaskRecord) -> bool {

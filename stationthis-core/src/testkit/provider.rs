@@ -65,18 +65,26 @@ pub struct ScriptedProvider {
 }
 
 impl ScriptedProvider {
-    /// A provider with an empty script, whose submissions are answered at once.
+    /// The provider `scripted` with an empty script, whose submissions are answered at once.
     ///
     /// # Errors
     /// None in practice: the names are valid.
     pub fn new() -> Result<Self> {
+        Self::named("scripted")
+    }
+
+    /// As [`new`](Self::new), under another provider id.
+    ///
+    /// # Errors
+    /// `InvalidInput` for an id that is not one.
+    pub fn named(id: &str) -> Result<Self> {
         let card = RateCard::new("scripted, 2026-11").with(
             RateKey::Resource("GPU".to_owned()),
             "0.0005".parse()?,
             Unit::Second,
         );
         Ok(Self {
-            id: ProviderId::new("scripted")?,
+            id: ProviderId::new(id)?,
             script: Arc::default(),
             costs: CardCostModel::new(card),
             submit_gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),

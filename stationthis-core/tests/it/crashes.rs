@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use stationthis_core::provider::Lookup;
 use stationthis_core::task::report::RunStatus;
+use stationthis_core::testkit::ScriptedProvider;
 use stationthis_core::{Clock, RunId, TaskStatus};
 
 use crate::bench::{Bench, caller, report, request, success};
@@ -33,12 +34,7 @@ async fn i05_a_crash_during_the_submission_makes_no_second_run() {
 async fn without_its_lease_released_nobody_else_takes_a_submission_for_lost() {
     let bench = Bench::new().await;
     let task = bench.run("x").await;
-    bench.provider.close_gate();
-    let station = bench.station.clone();
-    let submitting = tokio::spawn(async move { station.tick().await });
-    while bench.provider.script().calls.submit == 0 {
-        tokio::task::yield_now().await;
-    }
+    let submitting = submitting(&bench).await;
     bench.clock.advance(Duration::from_secs(120));
     assert_eq!(bench.station.tick().await.unwrap(), 0, "the lease outlasts the call");
     bench.provider.open_gate();
@@ -51,12 +47,7 @@ async fn without_its_lease_released_nobody_else_takes_a_submission_for_lost() {
 async fn i02_a_callback_before_the_run_id_is_known_is_not_lost() {
     let bench = Bench::new().await;
     let task = bench.run("x").await;
-    bench.provider.close_gate();
-    let station = bench.station.clone();
-    let submitting = tokio::spawn(async move { station.tick().await });
-    while bench.provider.script().calls.submit == 0 {
-        tokio::task::yield_now().await;
-    }
+    let submitting = submitting(&bench).await;
     bench.hook(&task, &report(RunStatus::Running)).await;
     bench.station.tick().await.unwrap();
     let early = bench.task(task.task_id).await;
@@ -100,4 +91,29 @@ async fn a_started_station_works_by_itself_and_stops_when_told() {
     assert_eq!(done.state.status, TaskStatus::Completed);
     handle.shutdown(Duration::from_secs(5)).await.unwrap();
     assert_eq!(ada.run(request("y")).await.unwrap_err().kind(), stationthis_core::ErrorKind::Closed);
+}
+
+/// A submission that is out and has no answer yet.
+async fn submitting(bench: &Bench) -> tokio::task::JoinHandle<stationthis_core::Result<usize>> {
+    bench.provider.close_gate();
+    let station = bench.station.clone();
+    let submitting = tokio::spawn(async move { station.tick().await });
+    while bench.provider.script().calls.submit == 0 {
+        tokio::task::yield_now().await;
+    }
+    submitting
+}
+
+#[tokio::test]
+async fn a_task_whose_provider_was_taken_out_still_ends() {
+    let bench = Bench::new().await;
+    let task = bench.run("x").await;
+    bench.station.tick().await.unwrap();
+    let other = ScriptedProvider::named("other").unwrap();
+    let bench = Bench::over(bench.store, other).await;
+    bench.store.release_leases("bench").await.unwrap();
+    bench.clock.set(task.state.deadline_at);
+    bench.settle().await;
+    let done = bench.task(task.task_id).await;
+    assert_eq!((done.state.status, done.state.cost_usd), (TaskStatus::TimedOut, None));
 }

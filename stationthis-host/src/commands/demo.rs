@@ -83,7 +83,10 @@ async fn show(app: &App, args: &DemoArgs) -> anyhow::Result<(TaskRecord, Vec<Pat
     if !args.json {
         tools::print_all(&found);
     }
-    let tool = found.iter().find(|tool| draws_from_prompt(tool)).context("the simulator has no text-to-image tool")?;
+    // The cheapest that draws, as a careful user would.
+    let drawing = found.iter().filter(|tool| draws_from_prompt(tool));
+    let tool = drawing.min_by_key(|tool| tool.rate.as_ref().map(|rate| rate.amount));
+    let tool = tool.context("the simulator has no text-to-image tool")?;
     let name = tool.definition.tool_id.as_str();
     let prompt = if args.prompt.is_empty() { PROMPT.to_owned() } else { args.prompt.join(" ") };
     let inputs = Map::from_iter([("prompt".to_owned(), json!(prompt))]);

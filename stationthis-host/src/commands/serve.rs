@@ -23,10 +23,11 @@ pub async fn serve(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let service = if args.sim { Service::simulator(args.sim_port) } else { Service::ComfyDeploy };
     let public_url = config.public_url.clone().or_else(|| args.sim.then(|| own_url(address)));
-    if public_url.is_none() {
+    let polling_alone = public_url.is_none();
+    let app = App::start(config, service, public_url).await?;
+    if polling_alone {
         tracing::info!("no public URL is set: tasks are followed by polling alone");
     }
-    let app = App::start(config, service, public_url).await?;
     let face = HttpConfig::new(caller_id()?).with_api_key(config.api_key.clone());
     let router = http::router(app.station().clone(), &face);
     anstream::println!("listening on http://{address}");

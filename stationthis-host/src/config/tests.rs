@@ -65,6 +65,8 @@ fn a_bad_value_is_named_with_its_key() {
         ("STATIONTHIS_TASK_DEADLINE_S", "soon", "task_deadline_s"),
         ("STATIONTHIS_TASK_DEADLINE_S", "0", "task_deadline_s"),
         ("STATIONTHIS_POLL_INTERVAL_MS", "-5", "poll_interval_ms"),
+        ("STATIONTHIS_LOOKUP_INTERVAL_MS", "0", "lookup_interval_ms"),
+        ("STATIONTHIS_ABSENT_AFTER_MS", "3600001", "absent_after_ms"),
         ("STATIONTHIS_UNPRICED", "maybe", "unpriced"),
         ("COMFY_DEPLOY_API_URL", "not a url", "comfydeploy.api_url"),
     ];

@@ -75,7 +75,8 @@ pub fn router(station: Station, config: &HttpConfig) -> Router {
         .route("/tasks/{id}/cancel", post(tasks::cancel))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
-        .route_layer(from_fn_with_state(gate, auth::check))
+        // Over the fallback too: without a key nobody learns which paths exist.
+        .layer(from_fn_with_state(gate, auth::check))
         .with_state(face);
     let routes = Router::new()
         .route("/healthz", get(health::live))

@@ -115,5 +115,6 @@ pub async fn answer(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
 
 /// The last part of a problem's type.
 pub fn kind(problem: &Value) -> &str {
-    problem["type"].as_str().unwrap().strip_prefix("urn:stationthis:problem:").unwrap()
+    let kind = problem["type"].as_str().unwrap_or_else(|| panic!("no problem: {problem}"));
+    kind.strip_prefix("urn:stationthis:problem:").unwrap()
 }

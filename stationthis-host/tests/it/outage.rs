@@ -1,6 +1,6 @@
 use serde_json::json;
 use stationthis_comfydeploy::sim::{Sim, SimConfig, SimTiming};
-use stationthis_core::Secret;
+use stationthis_core::{ErrorKind, Secret};
 use stationthis_host::app::Service;
 
 use crate::bench::{Bench, config};
@@ -25,7 +25,7 @@ async fn a_restart_without_the_service_serves_the_stored_catalogue_and_says_so()
     let bench = Bench::over(config, dir, Service::ComfyDeploy, None).await;
     let (status, tool) = bench.get("/api/internal/tools/sdxl-portrait").await;
     assert_eq!((status.as_u16(), &tool["stale"]), (200, &json!(true)), "served before the service was asked");
-    bench.app.station().refresh().await.unwrap();
+    assert_eq!(bench.app.station().refresh().await.unwrap_err().kind(), ErrorKind::Unavailable);
     let (status, ready) = bench.get("/readyz").await;
     assert_eq!((status.as_u16(), &ready["providers"][0]["stale"]), (200, &json!(true)));
     assert!(ready["providers"][0]["error"].is_string(), "{ready}");
@@ -42,7 +42,7 @@ async fn a_first_start_without_the_service_is_alive_and_not_ready() {
     config.comfydeploy.api_url = format!("http://127.0.0.1:{port}/api");
     config.comfydeploy.api_key = Some(Secret::new("any"));
     let bench = Bench::over(config, dir, Service::ComfyDeploy, None).await;
-    bench.app.station().refresh().await.unwrap();
+    assert_eq!(bench.app.station().refresh().await.unwrap_err().kind(), ErrorKind::Unavailable);
     let (status, ready) = bench.get("/readyz").await;
     assert_eq!((status.as_u16(), &ready["status"], &ready["store"]), (503, &json!("notReady"), &json!("ok")));
     assert_eq!(bench.get("/healthz").await.0, 200);
