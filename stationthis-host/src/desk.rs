@@ -148,13 +148,13 @@ impl Desk {
             }
             Place::Own(_, caller) => {
                 let mut query = TaskQuery::default();
-                query.limit = filter.limit.into();
                 if let Some(words) = &filter.status {
                     query.statuses = words.split(',').map(|word| word.trim().parse()).collect::<Result<_>>()?;
                 }
                 if let Some(tool) = &filter.tool {
                     query.tool = Some(caller.resolve(tool)?.definition().tool_id.clone());
                 }
+                query.limit = filter.limit.into();
                 Ok(caller.list(query).await?.tasks)
             }
         }

@@ -48,11 +48,14 @@ fn the_demo_tells_people_what_happened() {
     }
 }
 
+/// Arguments, environment, and a word of the refusal.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
+
 #[test]
 fn a_configuration_that_cannot_work_is_refused_at_start_by_its_key() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("typo.toml"), "lisen = \"127.0.0.1:0\"\n").unwrap();
-    let cases: [(&[&str], &[(&str, &str)], &str); 5] = [
+    let cases: [Case; 5] = [
         (&["serve", "--sim", "--config", "typo.toml"], &[], "lisen"),
         (&["serve", "--sim"], &[("STATIONTHIS_POLL_INTERVAL_MS", "often")], "poll_interval_ms"),
         (&["serve", "--sim", "--listen", "0.0.0.0:0"], &[], "api_key"),
