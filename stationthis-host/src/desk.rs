@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use stationthis_core::station::{Caller, RunRequest};
 use stationthis_core::store::TaskQuery;
 use stationthis_core::task::TaskRecord;
-use stationthis_core::{Error, ErrorKind, IdempotencyKey, Result, TaskId};
+use stationthis_core::{IdempotencyKey, Result, TaskId};
 
 use crate::app::{App, Service};
 use crate::client::HostClient;
@@ -147,13 +147,14 @@ impl Desk {
                 Ok(host.call::<TaskList>(Method::GET, &["tasks"], &query, &[], None).await?.tasks)
             }
             Place::Own(_, caller) => {
-                let mut query = TaskQuery { limit: filter.limit.into(), ..TaskQuery::default() };
+                let mut query = TaskQuery::default();
                 if let Some(words) = &filter.status {
                     query.statuses = words.split(',').map(|word| word.trim().parse()).collect::<Result<_>>()?;
                 }
                 if let Some(tool) = &filter.tool {
                     query.tool = Some(caller.resolve(tool)?.definition().tool_id.clone());
                 }
+                query.limit = filter.limit.into();
                 Ok(caller.list(query).await?.tasks)
             }
         }
@@ -175,15 +176,12 @@ impl Desk {
 async fn discover(app: &App, fresh: bool) -> Result<()> {
     let station = app.station();
     let known = || station.registry().snapshot().providers().iter().any(|provider| provider.refreshed_at.is_some());
-    if fresh || !known() {
-        station.refresh().await?;
-    }
-    if known() {
+    if known() && !fresh {
         return Ok(());
     }
-    let snapshot = station.registry().snapshot();
-    let reason = snapshot.providers().iter().find_map(|provider| provider.error.as_ref());
-    let reason = reason.map_or("it was not asked", |failure| failure.message.as_str());
-    Err(Error::new(ErrorKind::Unavailable, "discover tools")
-        .with_message(format!("There is no catalogue yet: {reason}.")))
+    match station.refresh().await {
+        // Tools of before are served all the same, and marked as stale.
+        Err(_) if known() => Ok(()),
+        refreshed => refreshed.map(drop),
+    }
 }

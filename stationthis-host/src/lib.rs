@@ -10,7 +10,7 @@
 //!
 //! fn routes(station: Station) -> stationthis_core::Result<axum::Router> {
 //!     let config = HttpConfig::new(CallerId::new("website")?);
-//!     Ok(axum::Router::new().nest("/ai", http::router(station, &config)))
+//!     Ok(axum::Router::new().route("/", axum::routing::get(|| async { "home" })).merge(http::router(station, &config)))
 //! }
 //! ```
 //!

@@ -134,13 +134,13 @@ async fn told(caller: &Caller, task: &TaskRecord) -> anyhow::Result<Vec<String>>
     let deadline = tokio::time::Instant::now() + NOTICE_WAIT;
     loop {
         let events = caller.events_after(Some(task.task_id), 0).await?;
-        let told: Vec<String> = events
-            .into_iter()
-            .filter_map(|stored| match stored.event.what {
-                Event::NoticeTried { target, receipt: Receipt::Delivered, .. } => Some(target.channel),
-                _ => None,
+        let delivered = |wanted: &NotifyTarget| {
+            events.iter().any(|stored| match &stored.event.what {
+                Event::NoticeTried { target, receipt: Receipt::Delivered, .. } => target == wanted,
+                _ => false,
             })
-            .collect();
+        };
+        let told: Vec<String> = task.notify.iter().filter(|t| delivered(t)).map(|t| t.channel.clone()).collect();
         if told.len() >= task.notify.len() || tokio::time::Instant::now() >= deadline {
             return Ok(told);
         }

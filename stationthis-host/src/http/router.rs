@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{FromRef, Request};
+use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -48,23 +48,19 @@ impl HttpConfig {
 /// What the handlers share.
 #[derive(Clone)]
 pub(crate) struct Face {
-    pub(crate) station: Station,
     pub(crate) caller: Caller,
-}
-
-impl FromRef<Face> for Station {
-    fn from_ref(face: &Face) -> Self {
-        face.station.clone()
-    }
 }
 
 /// The whole HTTP face of a station.
 ///
 /// Webhooks and health need no key: a webhook carries its own token. Request ids, time limits, body limits and the
-/// writing of problems are inside.
+/// writing of problems are inside, and so is the answer to unknown paths.
+///
+/// Merge it into a router of yours that has no fallback of its own. Do not nest it: the paths in its answers (`Location`,
+/// `instance`) have no prefix.
 pub fn router(station: Station, config: &HttpConfig) -> Router {
     let gate = auth::Gate::new(config.api_key.as_ref());
-    let face = Face { caller: station.as_caller(config.caller.clone()), station: station.clone() };
+    let face = Face { caller: station.as_caller(config.caller.clone()) };
     let internal = Router::new()
         .route("/tools", get(tools::list))
         .route("/tools/{id}", get(tools::show))

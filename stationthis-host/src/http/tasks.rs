@@ -25,7 +25,7 @@ struct Page {
 /// `GET /api/internal/tasks`.
 pub(crate) async fn list(State(face): State<Face>, uri: Uri) -> Result<Response, Problem> {
     let wanted: ListQuery = query::parse(&uri)?;
-    let mut query = TaskQuery { limit: wanted.limit()?, ..TaskQuery::default() };
+    let mut query = TaskQuery::default();
     if let Some(words) = &wanted.status {
         let statuses = words.split(',').map(|word| word.trim().parse());
         let statuses = statuses.collect::<Result<Vec<_>, stationthis_core::Error>>();
@@ -38,6 +38,7 @@ pub(crate) async fn list(State(face): State<Face>, uri: Uri) -> Result<Response,
         let refused = |_| Problem::malformed("cursor is the nextCursor of an earlier page.");
         query.before = Some(cursor.parse().map_err(refused)?);
     }
+    query.limit = wanted.limit()?;
     let page = face.caller.list(query).await?;
     let next_cursor = page.next.map(|id| id.to_string());
     Ok(Json(Page { tasks: page.tasks, next_cursor }).into_response())

@@ -48,12 +48,14 @@ fn the_demo_tells_people_what_happened() {
     }
 }
 
+/// Arguments, environment, and a word of the refusal.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
+
 #[test]
 fn a_configuration_that_cannot_work_is_refused_at_start_by_its_key() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("typo.toml"), "lisen = \"127.0.0.1:0\"\n").unwrap();
-    type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
-    let cases: [Case<'_>; 5] = [
+    let cases: [Case; 5] = [
         (&["serve", "--sim", "--config", "typo.toml"], &[], "lisen"),
         (&["serve", "--sim"], &[("STATIONTHIS_POLL_INTERVAL_MS", "often")], "poll_interval_ms"),
         (&["serve", "--sim", "--listen", "0.0.0.0:0"], &[], "api_key"),
@@ -68,14 +70,28 @@ fn a_configuration_that_cannot_work_is_refused_at_start_by_its_key() {
     }
 }
 
+/// A host that ends with its test, however that ends.
+#[cfg(unix)]
+struct Host(std::process::Child);
+
+#[cfg(unix)]
+impl Drop for Host {
+    fn drop(&mut self) {
+        // Gone already when all went well.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_served_host_answers_the_other_commands_and_stops_when_asked() {
     let dir = tempfile::tempdir().unwrap();
-    let mut host =
-        program(dir.path()).args(["serve", "--sim", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut serve = program(dir.path());
+    serve.args(["serve", "--sim", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut host = Host(serve.spawn().unwrap());
     let mut line = String::new();
-    BufReader::new(host.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(host.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let url = line.trim().strip_prefix("listening on ").unwrap().to_owned();
 
     let second = run(dir.path(), &["tasks", "--sim"]);
@@ -96,9 +112,9 @@ fn a_served_host_answers_the_other_commands_and_stops_when_asked() {
     let text = String::from_utf8_lossy(&bad.stderr).into_owned();
     assert!(!bad.status.success() && text.contains("/promt") && text.contains("/steps"), "{text}");
 
-    let killed = Command::new("kill").arg(host.id().to_string()).status().unwrap();
+    let killed = Command::new("kill").arg(host.0.id().to_string()).status().unwrap();
     assert!(killed.success());
-    assert!(host.wait().unwrap().success(), "SIGTERM is a clean end");
+    assert!(host.0.wait().unwrap().success(), "SIGTERM is a clean end");
 }
 
 #[test]
