@@ -27,11 +27,11 @@ pub(crate) struct Rig {
 fn policy() -> Policy {
     let ms = Duration::from_millis;
     let mut policy = Policy::default();
-    policy.task_deadline = Some(Duration::from_secs(6));
+    policy.task_deadline = Some(Duration::from_secs(12));
     policy.poll_interval_min = ms(50);
     policy.poll_interval_max = ms(200);
     policy.lookup_interval = ms(150);
-    policy.absent_without_answer = ms(900);
+    policy.absent_without_answer = ms(2_500);
     policy.empty_confirm_pause = ms(100);
     policy.diagnose_wait = ms(2_500);
     policy
