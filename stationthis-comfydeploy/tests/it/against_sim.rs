@@ -45,7 +45,7 @@ async fn the_demo_catalogue_becomes_tools() {
     let (_server, provider) = start(|_| {}).await;
     let catalogue = provider.discover().await.unwrap();
     assert_eq!(catalogue.warnings, [] as [String; 0]);
-    assert_eq!(catalogue.tools.len(), 5);
+    assert_eq!(catalogue.tools.len(), 6);
     let portrait = tool(&provider, "SDXL Portrait").await;
     let schema = portrait.input_schema.to_value();
     let kind = |name: &str| schema["properties"][name]["x-stationthis"]["kind"].clone();

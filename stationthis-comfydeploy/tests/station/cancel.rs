@@ -13,11 +13,7 @@ async fn a_serverless_run_is_cancelled_even_when_no_webhook_tells_of_it() {
     let rig = Rig::new().await;
     rig.misbehave(Misbehaviour { stuck_running: true, lost_cancelled: true, ..Misbehaviour::default() });
     let task = rig.run("text-to-image").await;
-    let admin = rig.station.admin();
-    while admin.task(task.task_id).await.unwrap().state.run_id.is_none() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    admin.cancel(task.task_id).await.unwrap();
+    rig.cancel_once_submitted(&task).await;
     let (done, _) = rig.end_of(&task).await;
     assert_eq!(done.state.status, TaskStatus::Cancelled, "{:?}", done.state.cancel);
     assert_eq!(done.state.cancel.unwrap().outcome, CancelOutcome::Accepted);
@@ -31,11 +27,7 @@ async fn a_refused_cancel_leaves_the_run_going_and_says_so() {
     let long = Some(Duration::from_millis(600));
     rig.misbehave(Misbehaviour { cancel_500: true, cold_start_long: long, ..Misbehaviour::default() });
     let task = rig.run("text-to-image").await;
-    let admin = rig.station.admin();
-    while admin.task(task.task_id).await.unwrap().state.run_id.is_none() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    admin.cancel(task.task_id).await.unwrap();
+    rig.cancel_once_submitted(&task).await;
     let (done, _) = rig.end_of(&task).await;
     assert_eq!(done.state.status, TaskStatus::Completed);
     let cancel = done.state.cancel.unwrap();

@@ -84,6 +84,16 @@ impl Rig {
         panic!("{} is at {} and its notices were not delivered", task.task_id, done.state.status);
     }
 
+    /// Asks to cancel a task as soon as the service has made a run of it.
+    pub(crate) async fn cancel_once_submitted(&self, task: &TaskRecord) {
+        let admin = self.station.admin();
+        let mut updates = admin.events();
+        while admin.task(task.task_id).await.unwrap().state.run_id.is_none() {
+            updates.next().await.unwrap().unwrap();
+        }
+        admin.cancel(task.task_id).await.unwrap();
+    }
+
     /// The runs that the service itself has of a task.
     pub(crate) fn books_of(&self, task: &TaskRecord) -> Vec<RunBook> {
         let books = self.sim.sim.books();
