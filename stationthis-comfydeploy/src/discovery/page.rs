@@ -3,6 +3,8 @@
 use super::Warnings;
 use crate::client::{Client, PAGE_BYTES_MAX};
 use crate::error::{Operation, shortened, unreadable};
+use crate::wire::deployment::Deployment;
+use crate::wire::machine::Machine;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use stationthis_core::{Error, ErrorKind, Result};
@@ -24,6 +26,23 @@ pub(super) struct List {
     pub(super) size: u32,
 }
 
+/// An entry of a list.
+pub(super) trait Entry: DeserializeOwned {
+    fn id(&self) -> &str;
+}
+
+impl Entry for Deployment {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Entry for Machine {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
 /// How often a list is read when it moves under the reading: a second reading closes nearly every gap, a third would
 /// be needed only by an account that changes all the time.
 const READINGS_MAX: u32 = 2;
@@ -33,7 +52,7 @@ const READINGS_MAX: u32 = 2;
 /// The list is ordered by the time of the last change, so an entry that changes meanwhile jumps to the front, past the
 /// pages already read, and would be missed. Each page therefore begins with the last entry of the one before; where it
 /// does not, the list is read once more, and both readings count: `take` may see an entry twice.
-pub(super) async fn each<T: DeserializeOwned>(
+pub(super) async fn each<T: Entry>(
     client: &Client,
     list: &List,
     warnings: &mut Warnings,
@@ -48,7 +67,7 @@ pub(super) async fn each<T: DeserializeOwned>(
 }
 
 /// One reading; whether the list stood still.
-async fn read<T: DeserializeOwned>(
+async fn read<T: Entry>(
     client: &Client,
     list: &List,
     warnings: &mut Warnings,
@@ -64,38 +83,45 @@ async fn read<T: DeserializeOwned>(
             ("offset", (u64::from(page) * step).to_string()),
         ];
         let body = client.read(list.operation, list.path, &query, PAGE_BYTES_MAX).await?;
-        let entries = entries(list, &body)?;
+        let read = parse(list, page, &body, warnings)?;
         // Pages of one entry have no room to overlap.
-        if page > 0 && list.size > 1 && entries.first().and_then(|entry| id_of(entry)) != last {
+        if page > 0 && list.size > 1 && read.first != last {
             still = false;
         }
-        take_all(list, page, &entries, warnings, take);
-        if entries.len() < usize::try_from(list.size).unwrap_or(usize::MAX) {
+        read.entries.into_iter().for_each(|entry| take(entry, warnings));
+        if read.length < usize::try_from(list.size).unwrap_or(usize::MAX) {
             return Ok(still);
         }
-        last = entries.last().and_then(|entry| id_of(entry));
+        last = read.last;
     }
     Err(Error::new(ErrorKind::TooLarge, list.operation.name())
         .with_message("The list has more pages than any account can fill.")
         .with_context("pages", PAGES_MAX))
 }
 
-/// The entries of a page, each unread.
-pub(super) fn entries<'a>(list: &List, body: &'a [u8]) -> Result<Vec<&'a RawValue>> {
-    serde_json::from_slice(body).map_err(|e| unreadable(list.operation, 200, e))
+/// A page as it was read.
+pub(super) struct Page<T> {
+    /// The entries that could be read.
+    pub(super) entries: Vec<T>,
+    /// How many there are, read or not.
+    length: usize,
+    first: Option<String>,
+    last: Option<String>,
 }
 
-/// Reads the entries of a page.
-pub(super) fn take_all<T: DeserializeOwned>(
-    list: &List,
-    page: u32,
-    entries: &[&RawValue],
-    warnings: &mut Warnings,
-    take: &mut impl FnMut(T, &mut Warnings),
-) {
-    for (at, entry) in entries.iter().enumerate() {
+/// Reads the entries of a page; one that cannot be read is a warning.
+pub(super) fn parse<T: Entry>(list: &List, page: u32, body: &[u8], warnings: &mut Warnings) -> Result<Page<T>> {
+    let id = |entry: &T| shortened(entry.id(), REASON_CHARS_MAX);
+    // Nearly always every entry can be read, and then the text is gone over once.
+    if let Ok(entries) = serde_json::from_slice::<Vec<T>>(body) {
+        let (first, last) = (entries.first().map(id), entries.last().map(id));
+        return Ok(Page { length: entries.len(), first, last, entries });
+    }
+    let raw: Vec<&RawValue> = serde_json::from_slice(body).map_err(|e| unreadable(list.operation, 200, e))?;
+    let mut entries = Vec::new();
+    for (at, entry) in raw.iter().enumerate() {
         match serde_json::from_str(entry.get()) {
-            Ok(entry) => take(entry, warnings),
+            Ok(entry) => entries.push(entry),
             Err(error) => {
                 let reason = shortened(&error.to_string(), REASON_CHARS_MAX);
                 let name = id_of(entry).unwrap_or_else(|| format!("entry {at} of page {page}"));
@@ -103,6 +129,8 @@ pub(super) fn take_all<T: DeserializeOwned>(
             }
         }
     }
+    let (first, last) = (raw.first().and_then(|e| id_of(e)), raw.last().and_then(|e| id_of(e)));
+    Ok(Page { entries, length: raw.len(), first, last })
 }
 
 /// The id of an entry that has another shape otherwise.
