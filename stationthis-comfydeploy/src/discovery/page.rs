@@ -112,12 +112,14 @@ pub(super) struct Page<T> {
 /// Reads the entries of a page; one that cannot be read is a warning.
 pub(super) fn parse<T: Entry>(list: &List, page: u32, body: &[u8], warnings: &mut Warnings) -> Result<Page<T>> {
     let id = |entry: &T| shortened(entry.id(), REASON_CHARS_MAX);
+    // Checked as text once, not string by string: a tenth of the reading.
+    let text = std::str::from_utf8(body).map_err(|e| unreadable(list.operation, 200, serde::de::Error::custom(e)))?;
     // Nearly always every entry can be read, and then the text is gone over once.
-    if let Ok(entries) = serde_json::from_slice::<Vec<T>>(body) {
+    if let Ok(entries) = serde_json::from_str::<Vec<T>>(text) {
         let (first, last) = (entries.first().map(id), entries.last().map(id));
         return Ok(Page { length: entries.len(), first, last, entries });
     }
-    let raw: Vec<&RawValue> = serde_json::from_slice(body).map_err(|e| unreadable(list.operation, 200, e))?;
+    let raw: Vec<&RawValue> = serde_json::from_str(text).map_err(|e| unreadable(list.operation, 200, e))?;
     let mut entries = Vec::new();
     for (at, entry) in raw.iter().enumerate() {
         match serde_json::from_str(entry.get()) {
