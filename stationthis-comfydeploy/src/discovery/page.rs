@@ -144,3 +144,18 @@ fn id_of(entry: &RawValue) -> Option<String> {
     let id: Id = serde_json::from_str(entry.get()).ok()?;
     Some(shortened(&id.id, REASON_CHARS_MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use stationthis_core::ErrorKind;
+
+    use crate::discovery::read_page;
+
+    #[test]
+    fn a_page_that_is_no_text_or_no_list_is_an_error_and_not_an_empty_list() {
+        for body in [b"[\"\xff\"]".as_slice(), b"{}", b"", b"Internal Server Error"] {
+            assert_eq!(read_page(body).unwrap_err().kind(), ErrorKind::Corrupt, "{body:?}");
+        }
+        assert_eq!(read_page(b"[]").unwrap(), 0);
+    }
+}
