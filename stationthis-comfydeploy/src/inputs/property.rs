@@ -11,9 +11,6 @@ pub(super) struct Property {
     pub(super) required: bool,
 }
 
-/// The largest whole number a JSON reader keeps exactly, 2^53 − 1.
-const EXACT_MAX: i64 = 9_007_199_254_740_991;
-
 /// The default upper end of a seed node.
 const SEED_MAX: i64 = 4_294_967_295;
 
@@ -49,13 +46,14 @@ fn body(fields: &Fields, class: Class) -> Map<String, Value> {
         Class::Image => media("image/*", &fields.default_value_url),
         Class::ImageBatch => batch(fields),
         Class::Number => with_default(json!({ "type": "number" }), fields.default_value.value(), Value::is_number),
-        Class::NumberInt => integer(fields, 0, EXACT_MAX),
+        // The node reads digits only: a minus sign makes it take its default.
+        Class::NumberInt => integer(fields, 0, None),
         Class::Slider => slider(fields),
         Class::SliderInt => {
-            integer(fields, whole(&fields.min_value).unwrap_or(0), whole(&fields.max_value).unwrap_or(10))
+            integer(fields, whole(&fields.min_value).unwrap_or(0), Some(whole(&fields.max_value).unwrap_or(10)))
         }
         // Everything outside the node's own range, −1 above all, means "a random one".
-        Class::Seed => integer(fields, -1, whole(&fields.max_value).unwrap_or(SEED_MAX)),
+        Class::Seed => integer(fields, -1, Some(whole(&fields.max_value).unwrap_or(SEED_MAX))),
         Class::Boolean => with_default(json!({ "type": "boolean" }), fields.default_value.value(), Value::is_boolean),
         Class::Choice => choice(fields),
         Class::Lora => text_of([&fields.lora_url, &fields.default_lora_name]),
@@ -123,14 +121,14 @@ fn batch(fields: &Fields) -> Value {
     with_default(schema, default.map(Value::from), Value::is_array)
 }
 
-fn integer(fields: &Fields, minimum: i64, maximum: i64) -> Value {
-    let (minimum, maximum) = (minimum.max(-EXACT_MAX), maximum.min(EXACT_MAX));
+fn integer(fields: &Fields, minimum: i64, maximum: Option<i64>) -> Value {
     let mut schema = json!({ "type": "integer" });
-    if minimum <= maximum {
+    let highest = maximum.unwrap_or(i64::MAX);
+    if minimum <= highest {
         put(&mut schema, "minimum", minimum);
-        put(&mut schema, "maximum", maximum);
+        maximum.into_iter().for_each(|m| put(&mut schema, "maximum", m));
     }
-    let default = whole(&fields.default_value).filter(|d| (minimum..=maximum).contains(d));
+    let default = whole(&fields.default_value).filter(|d| (minimum..=highest).contains(d));
     with_default(schema, default.map(Value::from), Value::is_i64)
 }
 

@@ -61,7 +61,7 @@ fn texts_and_choices() {
 #[test]
 fn numbers_keep_their_bounds_and_only_defaults_that_fit_them() {
     check_property("Number", json!({ "default_value": 0.5 }), optional(json!({ "type": "number", "default": 0.5 })));
-    let whole = json!({ "type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_i64 });
+    let whole = json!({ "type": "integer", "minimum": 0 });
     check_property("NumberInt", json!({ "default_value": -5 }), optional(whole.clone()));
     let mut with = whole;
     with["default"] = json!(28);
