@@ -14,9 +14,6 @@ use crate::http::problem::Problem;
 /// little to fill memory with a few requests.
 pub const RUN_BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 
-/// The most bytes of a webhook: a service's report of a run with many outputs is some tens of kilobytes.
-pub const WEBHOOK_BODY_BYTES_MAX: usize = 1024 * 1024;
-
 /// How much of a body that is too large is read and thrown away before the answer: a client that is still writing
 /// when the connection closes often never sees why.
 const DRAIN_BYTES_MAX: usize = 16 * 1024 * 1024;

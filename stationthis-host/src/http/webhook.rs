@@ -4,10 +4,10 @@ use axum::Json;
 use axum::extract::{Request, State};
 use serde_json::{Value, json};
 use stationthis_core::Timestamp;
-use stationthis_core::station::Station;
+use stationthis_core::station::{Station, WEBHOOK_BYTES_MAX};
 use stationthis_core::webhook::WebhookRequest;
 
-use crate::http::body::{self, WEBHOOK_BODY_BYTES_MAX};
+use crate::http::body;
 use crate::http::problem::Problem;
 
 /// `POST` and `GET /api/webhook/{providerId}/{taskId}`: answers as soon as the raw webhook is durable; some services
@@ -21,7 +21,7 @@ pub(crate) async fn receive(State(station): State<Station>, request: Request) ->
     let headers = request.headers().iter();
     let headers = headers.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
     let headers = headers.collect();
-    let body = body::read(request, WEBHOOK_BODY_BYTES_MAX).await?;
+    let body = body::read(request, WEBHOOK_BYTES_MAX).await?;
     let webhook = WebhookRequest::new(method, path, query, body, received_at).with_headers(headers);
     station.receive_webhook(webhook).await?;
     Ok(Json(json!({ "received": true })))
