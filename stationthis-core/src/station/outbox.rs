@@ -94,7 +94,7 @@ async fn deliver(engine: &Engine, item: OutboxItem) -> Result<()> {
         tracing::warn!(notice_id = %item.id, task_id = %item.task_id, reason, "a notice was given up");
     }
     let tried = Event::NoticeTried { notice_id: item.id, target: item.target, attempt, receipt };
-    engine.store.finish_notice(item.id, &outcome, &TaskEvent::new(now, tried)).await
+    engine.store.finish_notice(item.id, &outcome, Some(&TaskEvent::new(now, tried))).await
 }
 
 fn pause_after(attempt: u32) -> Option<Duration> {
