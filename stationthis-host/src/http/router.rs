@@ -91,6 +91,7 @@ pub fn webhook_router(station: Station) -> Router {
 fn webhook_routes(station: Station) -> Router {
     Router::new()
         .route("/api/webhook/{provider_id}/{task_id}", get(webhook::receive).post(webhook::receive))
+        .route("/api/webhook/{provider_id}", get(webhook::receive).post(webhook::receive))
         .with_state(station)
 }
 
