@@ -30,6 +30,9 @@ const METADATA_BYTES_MAX: usize = 64 * 1024;
 /// Destinations of one task.
 const NOTIFY_MAX: usize = 16;
 
+/// The longest address: what servers commonly take as a URL.
+const ADDRESS_BYTES_MAX: usize = 2048;
+
 /// The station as one caller sees it, or as an administrator, who sees every caller's tasks.
 ///
 /// Dropping any future of it never loses or doubles work: what was accepted goes on, and what was not is not there.
@@ -175,8 +178,9 @@ impl Caller {
     /// Accepts a request: validated, quoted and recorded when this returns; everything else happens by itself.
     ///
     /// # Errors
-    /// `NotFound` for the tool (with suggestions), `InvalidInput` with every problem, `Unpriced`, `Conflict` when the
-    /// idempotency key was used for another request, `Closed` while shutting down, `StoreUnavailable`.
+    /// `NotFound` for the tool (with suggestions), `InvalidInput` with every problem or for a notification target that
+    /// could never be told, `Unpriced`, `Conflict` when the idempotency key was used for another request, `Closed` while
+    /// shutting down, `StoreUnavailable`.
     pub async fn run(&self, request: RunRequest) -> Result<TaskRecord> {
         if self.engine.closed.is_cancelled() {
             return Err(Error::new(ErrorKind::Closed, "run tool").with_message("The station is shutting down."));
@@ -320,11 +324,16 @@ impl Caller {
     fn targets(&self, asked: &[NotifyTarget]) -> Result<Vec<NotifyTarget>> {
         let mut targets = self.engine.policy.default_notify.clone();
         for target in asked {
-            if !self.engine.notifiers.contains_key(&target.channel) {
+            let Some(notifier) = self.engine.notifiers.get(&target.channel) else {
                 let known = self.engine.notifiers.keys().cloned().collect::<Vec<_>>().join(", ");
                 return Err(Error::new(ErrorKind::InvalidInput, "take notification targets")
                     .with_message(format!("There is no notifier {:?}; there are {known}.", target.channel)));
+            };
+            if target.address.len() > ADDRESS_BYTES_MAX {
+                return Err(Error::new(ErrorKind::InvalidInput, "take notification targets")
+                    .with_message(format!("An address has at most {ADDRESS_BYTES_MAX} bytes.")));
             }
+            notifier.check(&target.address)?;
             if !targets.contains(target) {
                 targets.push(target.clone());
             }
