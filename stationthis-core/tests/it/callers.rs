@@ -38,8 +38,8 @@ async fn a_callers_own_targets_are_told_beside_the_policys_and_the_asked_ones() 
     let (ada, eve) = (bench.station.as_caller(caller("ada")), bench.station.as_caller(caller("eve")));
     let desk = NotifyTarget::new("events", "desk");
     let set = ada.set_default_notify(&[desk.clone(), desk.clone()]).await.unwrap();
-    assert_eq!(set, [desk.clone()], "each once");
-    assert_eq!(ada.default_notify().await.unwrap(), [desk.clone()]);
+    assert_eq!(set, std::slice::from_ref(&desk), "each once");
+    assert_eq!(ada.default_notify().await.unwrap(), set);
     assert_eq!(eve.default_notify().await.unwrap(), [], "another caller's stay its own");
     let task = ada.run(request("x")).await.unwrap();
     assert_eq!(task.notify, [NotifyTarget::new("log", ""), desk.clone(), NotifyTarget::new("events", "")]);
