@@ -10,3 +10,5 @@ mod callers;
 mod crashes;
 #[path = "it/life.rs"]
 mod life;
+#[path = "it/outbox.rs"]
+mod outbox;
