@@ -4,6 +4,8 @@
 
 #[path = "it/bench.rs"]
 mod bench;
+#[path = "it/callback_keys.rs"]
+mod callback_keys;
 #[path = "it/callers.rs"]
 mod callers;
 #[path = "it/crashes.rs"]
