@@ -137,7 +137,7 @@ fn a_key_made_without_a_host_opens_it_later() {
     assert_eq!((key_id.len(), secret.len()), (16, 64), "nothing but the key is on standard output");
     let listed = json_of(&run(dir.path(), &["keys", "list", "--sim", "--json"]));
     assert_eq!((&listed["keys"][0]["keyId"], &listed["keys"][0]["label"]), (&json!(key_id), &json!("laptop")));
-    let set = run(dir.path(), &["notify", "set", "--sim", "--caller", "ada", "events:desk", "log"]);
+    let set = run(dir.path(), &["notify", "set", "--sim", "--caller", "ada", "webhook:https://ada.example/x", "log"]);
     assert!(set.status.success(), "{}", String::from_utf8_lossy(&set.stderr));
 
     let mut host = program(dir.path());
@@ -156,7 +156,10 @@ fn a_key_made_without_a_host_opens_it_later() {
             .unwrap()
     };
     let told = json_of(&as_who(&key, &["notify", "show"]));
-    assert_eq!(told["notify"], json!([{ "channel": "events", "address": "desk" }, { "channel": "log" }]));
+    assert_eq!(
+        told["notify"],
+        json!([{ "channel": "webhook", "address": "https://ada.example/x" }, { "channel": "log" }])
+    );
     let refused = as_who(&key, &["keys", "list"]);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("operator"), "{refused:?}");
     assert_eq!(json_of(&as_who(operator, &["notify", "set", "--caller", "ada"]))["notify"], json!([]));
