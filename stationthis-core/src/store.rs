@@ -261,6 +261,10 @@ pub struct Claimed<T> {
     pub next_at: Option<Timestamp>,
 }
 
+/// Namespace and key of the document that marks a store as restored from a backup: a store's backup function writes it
+/// into the copy, with the time of the backup as JSON, and the first station over it takes it off (`null`).
+pub const RESTORED_DOCUMENT: (&str, &str) = ("station", "restored");
+
 /// The most tasks or events on one page: bounds memory and the time a reader waits.
 pub const PAGE_MAX: usize = 500;
 

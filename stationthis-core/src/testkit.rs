@@ -11,7 +11,7 @@ pub mod store_suite;
 
 pub use clock::ManualClock;
 pub use halting::{HaltPoint, HaltStep, HaltingStore, Moment};
-pub use provider::{Calls, Script, ScriptedProvider};
+pub use provider::{ANY_RUN, Calls, SIGNATURE, Script, ScriptedProvider};
 pub use store_suite::StoreFixture;
 
 pub(crate) use scenario::scenario_names;

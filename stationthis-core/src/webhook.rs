@@ -51,13 +51,21 @@ impl WebhookRequest {
         self
     }
 
-    /// The provider and the task that the path names, when it does.
+    /// The provider that the path names, and the task when it names one too; `None` for any other path.
     #[must_use]
-    pub fn target(&self) -> Option<(ProviderId, TaskId)> {
+    pub fn target(&self) -> Option<(ProviderId, Option<TaskId>)> {
         let at = self.path.find(WEBHOOK_PATH)?;
-        let rest = self.path.get(at + WEBHOOK_PATH.len()..)?;
-        let (provider, task) = rest.trim_end_matches('/').split_once('/')?;
-        Some((provider.parse().ok()?, task.parse().ok()?))
+        let rest = self.path.get(at + WEBHOOK_PATH.len()..)?.trim_end_matches('/');
+        match rest.split_once('/') {
+            Some((provider, task)) => Some((provider.parse().ok()?, Some(task.parse().ok()?))),
+            None => Some((rest.parse().ok()?, None)),
+        }
+    }
+
+    /// The query without our own token, which is kept nowhere.
+    #[must_use]
+    pub fn query_without_token(&self) -> String {
+        self.query.split('&').filter(|pair| !pair.starts_with("t=")).collect::<Vec<_>>().join("&")
     }
 
     fn token(&self) -> Option<&str> {
@@ -81,8 +89,21 @@ impl std::fmt::Debug for WebhookRequest {
 /// A URL carries `t={keyId}.{expiry}.{mac}`, where the MAC is HMAC-SHA256 over provider, task and expiry: a token for
 /// one task opens no other, and ends by itself. Several keys may be alive, so that they can be rotated; the first one
 /// signs. Keep them across restarts, or callbacks of running tasks are refused (polling then still finds their end).
+///
+/// A token may come more than once: a repeated webhook is deduplicated by what it says, so a replay does nothing.
 #[derive(Clone)]
-pub struct CallbackKeys(Vec<(String, Secret)>);
+pub struct CallbackKeys(Vec<CallbackKey>);
+
+#[derive(Clone)]
+struct CallbackKey {
+    id: String,
+    key: Secret,
+    /// When it stops being accepted; `None`: it does not.
+    until: Option<Timestamp>,
+}
+
+/// Key ids stand in every URL.
+const KEY_ID_CHARS_MAX: usize = 16;
 
 /// Shorter keys than the hash's output weaken the MAC.
 const KEY_BYTES_MIN: usize = 32;
@@ -93,23 +114,23 @@ impl CallbackKeys {
     /// # Errors
     /// `InvalidInput` for a key of fewer than 32 bytes or a key id that is not 1 to 16 letters and digits.
     pub fn new(key_id: impl Into<String>, key: Secret) -> Result<Self> {
-        Self(Vec::new()).with_older(key_id, key)
+        Self(Vec::new()).with_older(key_id, key, None)
     }
 
-    /// With one more key that is still accepted but no longer signs.
+    /// With one more key that no longer signs and is accepted until `until`.
     ///
     /// # Errors
     /// As [`CallbackKeys::new`].
-    pub fn with_older(mut self, key_id: impl Into<String>, key: Secret) -> Result<Self> {
+    pub fn with_older(mut self, key_id: impl Into<String>, key: Secret, until: Option<Timestamp>) -> Result<Self> {
         let key_id = key_id.into();
         let refused = |reason: &str| Error::new(ErrorKind::InvalidInput, "take callback key").with_message(reason);
         if key.expose().len() < KEY_BYTES_MIN {
             return Err(refused("A callback key needs at least 32 bytes."));
         }
-        if key_id.is_empty() || key_id.len() > 16 || !key_id.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        if key_id.is_empty() || key_id.len() > KEY_ID_CHARS_MAX || !key_id.bytes().all(|b| b.is_ascii_alphanumeric()) {
             return Err(refused("A key id is 1 to 16 letters and digits."));
         }
-        self.0.push((key_id, key));
+        self.0.push(CallbackKey { id: key_id, key, until });
         Ok(self)
     }
 
@@ -125,7 +146,7 @@ impl CallbackKeys {
     /// The callback URL of a task under a public base URL, good until `expires_at`.
     #[must_use]
     pub fn url(&self, base: &str, provider: &ProviderId, task: TaskId, expires_at: Timestamp) -> Option<Secret> {
-        let (key_id, key) = self.0.first()?;
+        let CallbackKey { id: key_id, key, .. } = self.0.first()?;
         let expiry_s = expires_at.as_micros() / 1_000_000;
         let mac = crate::hex(&mac_of(key, provider, task, expiry_s)?.finalize().into_bytes());
         let base = base.trim_end_matches('/');
@@ -137,27 +158,57 @@ impl CallbackKeys {
     /// Constant-time in the MAC.
     ///
     /// # Errors
-    /// `Unauthorized` when the token is missing, malformed, made for another task or with an unknown key, or expired.
+    /// `Unauthorized` when the token is missing, malformed, made for another task or with an unknown key, or
+    /// when it or its key has ended.
     pub fn verify(&self, request: &WebhookRequest) -> Result<String> {
         let refused =
             |reason: &'static str| Error::new(ErrorKind::Unauthorized, "check callback token").with_message(reason);
-        let (provider, task) = request.target().ok_or_else(|| refused("The path names no task."))?;
+        let (provider, task) = request.target().ok_or_else(|| refused("The path names no provider."))?;
+        let task = task.ok_or_else(|| refused("The path names no task."))?;
         let token = request.token().ok_or_else(|| refused("The callback token is missing."))?;
         let mut parts = token.splitn(3, '.');
         let (Some(key_id), Some(expiry), Some(mac)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(refused("The callback token is malformed."));
         };
         let expiry_s: i64 = expiry.parse().map_err(|_| refused("The callback token is malformed."))?;
+        if expiry_s.to_string() != expiry {
+            return Err(refused("The callback token is malformed."));
+        }
         let mac = crate::unhex(mac).ok_or_else(|| refused("The callback token is malformed."))?;
-        let key = self.0.iter().find(|(id, _)| id == key_id).map(|(_, key)| key);
-        let key = key.ok_or_else(|| refused("The callback token was made with an unknown key."))?;
-        let expected = mac_of(key, &provider, task, expiry_s).ok_or_else(|| refused("The key cannot be used."))?;
+        let known = self.0.iter().find(|key| key.id == key_id);
+        let known = known.ok_or_else(|| refused("The callback token was made with an unknown key."))?;
+        let expected =
+            mac_of(&known.key, &provider, task, expiry_s).ok_or_else(|| refused("The key cannot be used."))?;
         expected.verify_slice(&mac).map_err(|_| refused("The callback token is wrong."))?;
         if request.received_at > Timestamp::from_micros(expiry_s.saturating_mul(1_000_000)) {
             return Err(refused("The callback token has expired."));
         }
+        if known.until.is_some_and(|until| request.received_at >= until) {
+            return Err(refused("The key of the callback token has ended."));
+        }
         Ok(key_id.to_owned())
     }
+}
+
+/// The text with every callback token in it cut out, wherever it stands: services echo our URLs.
+#[must_use]
+pub fn without_tokens(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("t=") {
+        let (before, after) = rest.split_at(at + 2);
+        clean.push_str(before);
+        let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '.').unwrap_or(after.len());
+        let (word, after) = after.split_at(end);
+        let mut parts = word.splitn(3, '.');
+        let token = parts.next().is_some_and(|id| (1..=KEY_ID_CHARS_MAX).contains(&id.len()))
+            && parts.next().is_some_and(|expiry| expiry.parse::<i64>().is_ok())
+            && parts.next().is_some_and(|mac| mac.len() >= KEY_BYTES_MIN);
+        clean.push_str(if token { "[cut]" } else { word });
+        rest = after;
+    }
+    clean.push_str(rest);
+    clean
 }
 
 /// How long a callback URL outlives its task's deadline: a straggler is then still known as such.
@@ -165,7 +216,7 @@ pub const CALLBACK_GRACE: Duration = Duration::from_secs(3600);
 
 impl std::fmt::Debug for CallbackKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(id, _)| id)).finish()
+        f.debug_list().entries(self.0.iter().map(|key| &key.id)).finish()
     }
 }
 
@@ -209,6 +260,18 @@ mod tests {
     }
 
     #[test]
+    fn tokens_are_cut_out_of_any_text() {
+        let (keys, _) = CallbackKeys::generate().unwrap();
+        let url = keys.url("https://h.example", &provider(), TaskId::generate(), Timestamp::from_micros(0)).unwrap();
+        let token = url.expose().split_once("t=").unwrap().1;
+        let text = format!(r#"{{"webhook":"{0}&x=1","at=":"a=t=b","b":"?a=1\u0026t={token}"}}"#, url.expose());
+        let clean = without_tokens(&text);
+        assert!(!clean.contains(token), "{clean}");
+        assert_eq!(clean.matches("t=[cut]").count(), 2, "{clean}");
+        assert!(clean.contains(r#"&x=1","at=":"a=t=b""#), "the rest stays: {clean}");
+    }
+
+    #[test]
     fn keys_rotate() {
         let (old, old_key) = CallbackKeys::generate().unwrap();
         let now = Timestamp::from_micros(0);
@@ -216,7 +279,7 @@ mod tests {
             old.url("https://host.example/base", &provider(), TaskId::generate(), now.plus(CALLBACK_GRACE)).unwrap();
         let new = CallbackKeys::new("k2", Secret::new("n".repeat(32))).unwrap();
         assert!(new.verify(&request(url.expose(), now)).is_err());
-        let both = new.with_older("k1", old_key).unwrap();
+        let both = new.with_older("k1", old_key, None).unwrap();
         assert_eq!(both.verify(&request(url.expose(), now)).unwrap(), "k1");
         assert!(CallbackKeys::new("k3", Secret::new("short")).is_err());
     }

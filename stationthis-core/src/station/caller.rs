@@ -1,5 +1,7 @@
 //! The station as one caller sees it.
 
+mod notify;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,15 +22,15 @@ use crate::task::TaskRecord;
 use crate::task::event::{Event, TaskEvent};
 use crate::task::policy::UnpricedPolicy;
 use crate::task::state::TaskState;
+use crate::task::terms::{Rules, Terms};
+use crate::time::Timestamp;
+use crate::tool::ToolDefinition;
 
 /// How often a waiting caller looks into the store: another process may have brought the task to its end.
 const WAIT_LOOK: Duration = Duration::from_secs(2);
 
 /// Metadata is a caller's notes, not its storage.
 const METADATA_BYTES_MAX: usize = 64 * 1024;
-
-/// Destinations of one task.
-const NOTIFY_MAX: usize = 16;
 
 /// The station as one caller sees it, or as an administrator, who sees every caller's tasks.
 ///
@@ -57,7 +59,7 @@ pub struct RunRequest {
     pub initiating_event_id: Option<String>,
     /// Free facts.
     pub metadata: Map<String, Value>,
-    /// Who is told about the end, besides the policy's own.
+    /// Who is told about the end, besides the policy's and the caller's own.
     pub notify: Vec<NotifyTarget>,
 }
 
@@ -175,8 +177,9 @@ impl Caller {
     /// Accepts a request: validated, quoted and recorded when this returns; everything else happens by itself.
     ///
     /// # Errors
-    /// `NotFound` for the tool (with suggestions), `InvalidInput` with every problem, `Unpriced`, `Conflict` when the
-    /// idempotency key was used for another request, `Closed` while shutting down, `StoreUnavailable`.
+    /// `NotFound` for the tool (with suggestions), `InvalidInput` with every problem or for a notification target that
+    /// could never be told, `Unpriced`, `Conflict` when the idempotency key was used for another request, `Closed` while
+    /// shutting down, `StoreUnavailable`.
     pub async fn run(&self, request: RunRequest) -> Result<TaskRecord> {
         if self.engine.closed.is_cancelled() {
             return Err(Error::new(ErrorKind::Closed, "run tool").with_message("The station is shutting down."));
@@ -184,7 +187,7 @@ impl Caller {
         let tool = self.resolve(&request.tool)?;
         let definition = tool.definition();
         let inputs_sent = validated(&tool, &request.inputs)?;
-        let notify = self.targets(&request.notify)?;
+        let notify = self.targets(&request.notify).await?;
         check_notes(&request)?;
         let priced = self.price(&tool, &inputs_sent)?;
         if priced.rate.is_some() {
@@ -196,8 +199,8 @@ impl Caller {
         let allowed = policy.task_deadline.unwrap_or_else(|| {
             run_timeout.unwrap_or(policy.default_run_timeout).saturating_add(policy.queue_allowance)
         });
-        let can_diagnose = self.engine.backend(&definition.provider_id)?.provider.capabilities().diagnose;
-        let state = TaskState::accepted(now, now.plus(allowed), definition.exactly_once, can_diagnose);
+        let terms = self.terms(definition, now.plus(allowed))?;
+        let state = TaskState::accepted(now, &terms);
         let mut task = TaskRecord::new(TaskId::generate(), self.owner()?, definition, state);
         task.request_hash = hash_of(definition.tool_id.as_str(), &request);
         task.idempotency_key = request.idempotency_key;
@@ -208,7 +211,7 @@ impl Caller {
         task.quote = priced.quote;
         task.notify = notify;
         task.metadata = request.metadata;
-        let accepted = Event::Accepted { tool_revision: definition.revision.clone() };
+        let accepted = Event::Accepted { tool_revision: definition.revision.clone(), terms: Box::new(terms) };
         match self.engine.store.insert(&task, &[TaskEvent::new(now, accepted)]).await? {
             Inserted::New(seq) => {
                 self.engine.published(&task, seq, false);
@@ -293,6 +296,18 @@ impl Caller {
         self.engine.store.events(&query).await
     }
 
+    fn terms(&self, definition: &ToolDefinition, deadline_at: Timestamp) -> Result<Terms> {
+        let can = self.engine.backend(&definition.provider_id)?.provider.capabilities();
+        Ok(Terms {
+            deadline_at,
+            exactly_once: definition.exactly_once,
+            can_diagnose: can.diagnose,
+            can_cancel: can.cancel,
+            expected_ms: self.engine.learned.duration_ms(&definition.tool_id, &definition.revision),
+            rules: Rules::of(&self.engine.policy),
+        })
+    }
+
     fn owner(&self) -> Result<CallerId> {
         self.id.clone().map_or_else(|| CallerId::new(ADMIN), Ok)
     }
@@ -303,7 +318,7 @@ impl Caller {
         let card = self.engine.rates.current(&definition.provider_id);
         match backend.cost.rate(definition, &card) {
             Ok(rate) => {
-                let typical = self.engine.typical.usage(&definition.tool_id, &definition.revision);
+                let typical = self.engine.learned.usage(&definition.tool_id, &definition.revision);
                 let quote = backend.cost.quote(&rate, definition, inputs, typical.as_ref());
                 Ok(Priced { rate: Some(rate), quote, card })
             }
@@ -315,25 +330,6 @@ impl Caller {
             }
             Err(error) => Err(error),
         }
-    }
-
-    fn targets(&self, asked: &[NotifyTarget]) -> Result<Vec<NotifyTarget>> {
-        let mut targets = self.engine.policy.default_notify.clone();
-        for target in asked {
-            if !self.engine.notifiers.contains_key(&target.channel) {
-                let known = self.engine.notifiers.keys().cloned().collect::<Vec<_>>().join(", ");
-                return Err(Error::new(ErrorKind::InvalidInput, "take notification targets")
-                    .with_message(format!("There is no notifier {:?}; there are {known}.", target.channel)));
-            }
-            if !targets.contains(target) {
-                targets.push(target.clone());
-            }
-        }
-        if targets.len() > NOTIFY_MAX {
-            return Err(Error::new(ErrorKind::InvalidInput, "take notification targets")
-                .with_message(format!("A task tells at most {NOTIFY_MAX} destinations.")));
-        }
-        Ok(targets)
     }
 }
 

@@ -234,10 +234,6 @@ impl Step {
         }
     }
 
-    fn cancelled_at_deadline(&self) -> bool {
-        self.state.cancel.as_ref().is_some_and(|cancel| cancel.by == CancelledBy::Deadline)
-    }
-
     fn end(&mut self, status: TaskStatus, reason: Option<FailureRecord>, at: Timestamp, not_run: bool) {
         self.state.status = status;
         self.state.status_reason = reason;

@@ -73,4 +73,8 @@ impl Step {
             cancel.reason = Some("The run ended first.".to_owned());
         }
     }
+
+    pub(super) fn cancelled_at_deadline(&self) -> bool {
+        self.state.cancel.as_ref().is_some_and(|cancel| cancel.by == CancelledBy::Deadline)
+    }
 }

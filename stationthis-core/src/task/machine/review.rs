@@ -36,7 +36,13 @@ impl Step {
         }
     }
 
-    pub(super) fn reconciled(&mut self, report: Option<&RunReport>, usage: &Usage, settlement: &Settlement, at: Timestamp) {
+    pub(super) fn reconciled(
+        &mut self,
+        report: Option<&RunReport>,
+        usage: &Usage,
+        settlement: &Settlement,
+        at: Timestamp,
+    ) {
         if !self.state.status.is_terminal() {
             return;
         }

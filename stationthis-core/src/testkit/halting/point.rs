@@ -151,7 +151,9 @@ mod tests {
 
     #[test]
     fn steps_are_named_as_their_events_are_on_the_wire() {
-        check(&Event::Accepted { tool_revision: "1".to_owned() });
+        let at = crate::Timestamp::from_micros(0);
+        let terms = crate::task::terms::Terms::new(at, crate::tool::ExactlyOnce::None);
+        check(&Event::Accepted { tool_revision: "1".to_owned(), terms: Box::new(terms) });
         check(&Event::SubmitStarted);
         check(&Event::LookupAbsent);
         check(&Event::CancelAnswered { accepted: true, reason: None });
