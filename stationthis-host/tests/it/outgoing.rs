@@ -11,11 +11,13 @@ use serde_json::{Map, Value, json};
 use stationthis_comfydeploy::sim::{SimConfig, SimTiming};
 use stationthis_core::notify::signing::Signed;
 use stationthis_core::notify::{Notice, NoticeKind, Notifier, NotifyTarget, Receipt, SigningKeys};
+use stationthis_core::task::output::{Output, OutputKind};
 use stationthis_core::{ErrorKind, NoticeId, RunRequest, SystemClock, TaskRecord, Timestamp};
 use stationthis_host::app::{App, Service, caller_id};
 use stationthis_host::config::Config;
 use stationthis_host::data_dir::KeyFile;
 use stationthis_host::outgoing::{Guard, GuardedClient, WebhookNotifier};
+use stationthis_host::output::save::save_outputs;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -58,7 +60,8 @@ fn check_signature(call: &Call, dir: &TempDir) -> Value {
     let masters = KeyFile::webhooks(&dir.path().join("sim")).open().unwrap().signing_keys(at).unwrap();
     let keys = masters.for_caller(&caller_id().unwrap()).unwrap();
     keys.verify(&Signed::new(id, time, signature), &call.body, at).unwrap();
-    for (id, time, body) in [("x", time, &call.body[..]), (id, "1764000000", &call.body), (id, time, b"{}")] {
+    let later = at.plus(Duration::from_secs(1)).as_micros() / 1_000_000;
+    for (id, time, body) in [("x", time, &call.body[..]), (id, &later.to_string(), &call.body), (id, time, b"{}")] {
         assert!(keys.verify(&Signed::new(id, time, signature), body, at).is_err(), "all three are signed");
     }
     let body: Value = serde_json::from_slice(&call.body).unwrap();
@@ -188,6 +191,22 @@ async fn check_addresses(task: &TaskRecord, receiver: &Receiver, victim: &Receiv
     }
 }
 
+/// What a service names is guarded as well; what the operator configured is not.
+async fn check_downloads(mut task: TaskRecord, victim: &Receiver) {
+    let dir = tempfile::tempdir().unwrap();
+    let origin = format!("http://{}", victim.address);
+    task.state.outputs = vec![Output::file(OutputKind::Image, format!("{origin}/view?name=a.png"))];
+    let guarded = GuardedClient::new(Guard::default()).unwrap();
+    let error = save_outputs(&guarded, &task, dir.path()).await.unwrap_err();
+    assert!(error.message().unwrap().contains("private"), "{error}");
+    assert!(!victim.was_called());
+    let trusting = GuardedClient::new(Guard::default().trusting(&origin.parse().unwrap())).unwrap();
+    assert_eq!(save_outputs(&trusting, &task, dir.path()).await.unwrap().len(), 1);
+    assert_eq!(victim.call().path, "/view");
+    victim.set(Manner::With(StatusCode::FOUND, header::LOCATION, "http://169.254.169.254/".to_owned()));
+    assert!(save_outputs(&trusting, &task, dir.path()).await.unwrap_err().message().unwrap().contains("302"));
+}
+
 #[test]
 fn i15_outgoing_callbacks_reach_no_private_address_and_survive_a_restart() {
     let dir = tempfile::tempdir().unwrap();
@@ -196,5 +215,7 @@ fn i15_outgoing_callbacks_reach_no_private_address_and_survive_a_restart() {
     // On the same port, so that the address alone decides who is reached.
     let victim = Receiver::on(PRIVATE, receiver.address.port());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(check_addresses(&serde_json::from_value(task).unwrap(), &receiver, &victim));
+    let task: TaskRecord = serde_json::from_value(task).unwrap();
+    runtime.block_on(check_addresses(&task, &receiver, &victim));
+    runtime.block_on(check_downloads(task, &victim));
 }
