@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod callers;
 mod key_files;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use serde_json::{Map, Value};
 
+use crate::cli::callers::{KeysArgs, NotifyArgs};
 use crate::config::Flags;
 
 pub use key_files::{CallbackKeysArgs, FolderArgs, KeyAction, WebhooksAction, WebhooksArgs};
@@ -43,6 +45,10 @@ pub enum Command {
     CallbackKeys(CallbackKeysArgs),
     /// Print a caller's webhook secret; list, rotate or revoke the keys that secrets are derived from.
     Webhooks(WebhooksArgs),
+    /// Make, list and revoke the API keys of callers.
+    Keys(KeysArgs),
+    /// Say whom a caller's tasks tell about their end.
+    Notify(NotifyArgs),
 }
 
 /// Options of `demo`.

@@ -1,5 +1,6 @@
 //! The commands: each prints to standard output, and what is in progress to standard error.
 
+pub mod callers;
 pub mod demo;
 pub mod key_files;
 mod report;
@@ -27,6 +28,8 @@ pub async fn dispatch(cli: &Cli) -> anyhow::Result<()> {
         Command::Tasks(args) => tasks::tasks(&Config::from_env(&cli.flags())?, args).await,
         Command::CallbackKeys(args) => key_files::callback_keys(&Config::from_env(&cli.flags())?, args),
         Command::Webhooks(args) => key_files::webhooks(&Config::from_env(&cli.flags())?, args),
+        Command::Keys(args) => callers::keys(&Config::from_env(&cli.flags())?, args).await,
+        Command::Notify(args) => callers::notify(&Config::from_env(&cli.flags())?, args).await,
     }
 }
 

@@ -30,7 +30,7 @@ pub enum Manner {
 pub struct Receiver {
     pub address: SocketAddr,
     manner: Arc<Mutex<Manner>>,
-    calls: mpsc::Receiver<Call>,
+    calls: Mutex<mpsc::Receiver<Call>>,
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -52,7 +52,7 @@ impl Receiver {
             }
         });
         runtime.spawn(async { axum::serve(listener, router).await });
-        Self { address, manner, calls, _runtime: runtime }
+        Self { address, manner, calls: Mutex::new(calls), _runtime: runtime }
     }
 
     pub fn set(&self, manner: Manner) {
@@ -61,12 +61,12 @@ impl Receiver {
 
     /// The next call; waits for it.
     pub fn call(&self) -> Call {
-        self.calls.recv_timeout(PATIENCE).expect("a call")
+        self.calls.lock().unwrap().recv_timeout(PATIENCE).expect("a call")
     }
 
     /// Was it called since the last look?
     pub fn was_called(&self) -> bool {
-        self.calls.try_recv().is_ok()
+        self.calls.lock().unwrap().try_recv().is_ok()
     }
 }
 
