@@ -23,6 +23,10 @@ mod isolation;
 mod keys;
 #[path = "it/outage.rs"]
 mod outage;
+#[path = "it/outgoing.rs"]
+mod outgoing;
+#[path = "it/receiver.rs"]
+mod receiver;
 #[path = "it/runs.rs"]
 mod runs;
 #[path = "it/server.rs"]
