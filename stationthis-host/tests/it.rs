@@ -27,3 +27,5 @@ mod outage;
 mod runs;
 #[path = "it/server.rs"]
 mod server;
+#[path = "it/slow_clients.rs"]
+mod slow_clients;
