@@ -32,7 +32,8 @@ impl Caller {
     /// were accepted before keep theirs. Of two writers at once, the later one wins.
     ///
     /// # Errors
-    /// `InvalidInput` for an unknown notifier, an address that it cannot reach, or more than 16 destinations; `StoreUnavailable`.
+    /// `InvalidInput` for an unknown notifier, an address that it cannot reach, or more than 16 destinations;
+    /// `StoreUnavailable`.
     pub async fn set_default_notify(&self, targets: &[NotifyTarget]) -> Result<Vec<NotifyTarget>> {
         let mut wanted = Vec::new();
         self.add(&mut wanted, targets)?;
