@@ -25,6 +25,8 @@ mod keys;
 mod outage;
 #[path = "it/runs.rs"]
 mod runs;
+#[path = "it/secrets.rs"]
+mod secrets;
 #[path = "it/server.rs"]
 mod server;
 #[path = "it/slow_clients.rs"]
