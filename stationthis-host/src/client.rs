@@ -34,6 +34,11 @@ impl HostClient {
             Error::new(ErrorKind::InvalidInput, "take host address").with_message(format!("{base:?}: {reason}"))
         };
         let mut base_url = Url::parse(base).map_err(|e| refused(&e.to_string()))?;
+        if !base_url.username().is_empty() || base_url.password().is_some() {
+            // Not shown: this may be a secret, and the address is a part of messages.
+            return Err(Error::new(ErrorKind::InvalidInput, "take host address")
+                .with_message("The host's address has no user or password; the key comes from STATIONTHIS_API_KEY."));
+        }
         if !matches!(base_url.scheme(), "http" | "https") {
             return Err(refused("an http or https URL is needed"));
         }
@@ -172,5 +177,7 @@ mod tests {
     fn an_address_must_be_http() {
         assert_eq!(HostClient::new("file:///etc/passwd", None).unwrap_err().kind(), ErrorKind::InvalidInput);
         assert_eq!(HostClient::new("127.0.0.1:8484", None).unwrap_err().kind(), ErrorKind::InvalidInput);
+        let error = HostClient::new("https://user:canary@tools.example", None).unwrap_err();
+        assert!(error.kind() == ErrorKind::InvalidInput && !format!("{error} {error:?}").contains("canary"), "{error}");
     }
 }

@@ -126,8 +126,18 @@ async fn a_client_that_is_slow_on_purpose_is_cut_off() {
             answer: "HTTP/1.1 504",
         },
     ];
+    let large = format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-large: {}", "a".repeat(33 * 1024));
+    let many = format!("GET /healthz HTTP/1.1\r\n{}\r\n", "x-many: a\r\n".repeat(101));
+    let heads = [("a large head", large), ("many headers", many)].map(|(name, text)| Case {
+        name,
+        text,
+        piece: b"",
+        pause: minute,
+        at_most: 0,
+        answer: "HTTP/1.1 431",
+    });
     let address = serve(ServerLimits::default()).await;
-    for case in cases {
+    for case in cases.into_iter().chain(heads) {
         let client = connect(address, &case.text).await;
         let (answer, took) = dribble(client, case.piece, case.pause).await;
         assert!(answer.starts_with(case.answer), "{}: {answer:?}", case.name);
