@@ -36,6 +36,7 @@ mod query;
 mod router;
 mod run;
 pub mod server;
+mod stream;
 mod tasks;
 mod tools;
 mod webhook;

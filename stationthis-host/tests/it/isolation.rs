@@ -144,13 +144,13 @@ async fn check(scene: &Scene, method: Method, path: &str) {
 async fn i17_no_caller_sees_another_callers_tasks() {
     let scene = Scene::new().await;
     let before = scene.of_ada().await;
-    for route in &ROUTES {
+    for route in ROUTES {
         check(&scene, route.method.parse().unwrap(), route.path).await;
     }
     assert_eq!(scene.of_ada().await, before, "and nothing of Ada's has changed");
 
     // The scope of each route is what its key opens: without any, nothing inside is told apart.
-    for route in &ROUTES {
+    for route in ROUTES {
         let url = format!("{}{}", scene.bench.base, route.path.replace(['{', '}'], ""));
         let status = scene.bench.http.request(route.method.parse().unwrap(), url).send().await.unwrap().status();
         let inside = matches!(route.scope, Scope::Caller | Scope::Operator);
