@@ -6,6 +6,8 @@ mod clock;
 mod faulty;
 mod halting;
 mod provider;
+#[doc(hidden)]
+pub mod provider_suite;
 mod scenario;
 #[doc(hidden)]
 pub mod store_suite;
@@ -14,6 +16,7 @@ pub use clock::ManualClock;
 pub use faulty::{Fault, FaultPlan, Faulty};
 pub use halting::{HaltPoint, HaltStep, HaltingStore, Moment};
 pub use provider::{ANY_RUN, Calls, SIGNATURE, Script, ScriptedProvider};
+pub use provider_suite::{Conduct, ProviderFixture};
 pub use store_suite::StoreFixture;
 
 pub(crate) use scenario::scenario_names;
