@@ -1,12 +1,15 @@
 //! The host's configuration: defaults that are compiled in, a file, the environment, flags, each laid over the last.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
 use stationthis_core::cost::DurationPolicy;
 use stationthis_core::{Error, ErrorKind, Result, Secret};
 use toml::{Table, Value};
+
+use crate::http::CallerLimits;
 
 /// Every setting with its default, as the text that `config.default.toml` holds.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
@@ -18,11 +21,14 @@ const FILE_BYTES_MAX: u64 = 256 * 1024;
 const API_KEY_CHARS_MIN: usize = 16;
 
 /// The environment variables and the keys they set.
-const VARIABLES: [(&str, &str); 13] = [
+const VARIABLES: [(&str, &str); 16] = [
     ("STATIONTHIS_LISTEN", "listen"),
     ("STATIONTHIS_PUBLIC_URL", "public_url"),
     ("STATIONTHIS_DATA_DIR", "data_dir"),
     ("STATIONTHIS_API_KEY", "api_key"),
+    ("STATIONTHIS_RATE_LIMIT_PER_MIN", "rate_limit_per_min"),
+    ("STATIONTHIS_RATE_LIMIT_BURST", "rate_limit_burst"),
+    ("STATIONTHIS_WAITS_PER_CALLER", "waits_per_caller"),
     ("STATIONTHIS_RATES", "rates"),
     ("STATIONTHIS_TASK_DEADLINE_S", "task_deadline_s"),
     ("STATIONTHIS_POLL_INTERVAL_MS", "poll_interval_ms"),
@@ -49,9 +55,18 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Where everything durable is kept.
     pub data_dir: PathBuf,
-    /// What clients of the HTTP API must send.
+    /// The operator's key for the HTTP API.
     #[serde(default, deserialize_with = "api_key")]
     pub api_key: Option<Secret>,
+    /// Requests a minute of each caller, in the long run.
+    #[serde(deserialize_with = "requests")]
+    pub rate_limit_per_min: NonZeroU32,
+    /// Requests of each caller at once, after a pause.
+    #[serde(deserialize_with = "requests")]
+    pub rate_limit_burst: NonZeroU32,
+    /// Requests of each caller that wait for a task's end at the same time.
+    #[serde(deserialize_with = "waits")]
+    pub waits_per_caller: usize,
     /// The file with the operator's own prices.
     #[serde(default)]
     pub rates: Option<PathBuf>,
@@ -153,6 +168,12 @@ impl Config {
         Self::load(flags, &|name| std::env::var(name).ok())
     }
 
+    /// What each caller may ask of the host.
+    #[must_use]
+    pub const fn caller_limits(&self) -> CallerLimits {
+        CallerLimits::new(self.rate_limit_per_min, self.rate_limit_burst, self.waits_per_caller)
+    }
+
     /// Refuses an address that others can reach when no key protects it.
     ///
     /// # Errors
@@ -213,7 +234,7 @@ fn merge(table: &mut Table, over: Table) {
 
 /// Sets a dotted key from text: a whole number where the text is one and the key counts something, else text.
 fn set(table: &mut Table, key: &str, text: &str) {
-    let counts = key.ends_with("_s") || key.ends_with("_ms");
+    let counts = ["_s", "_ms", "_min", "_burst", "_per_caller"].iter().any(|end| key.ends_with(end));
     let value = text.parse().ok().filter(|_| counts).map_or_else(|| Value::String(text.to_owned()), Value::Integer);
     match key.split_once('.') {
         Some((section, key)) => {
@@ -281,6 +302,18 @@ fn lookup_interval<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Op
 fn absent_after<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<u64>, D::Error> {
     // An hour: the default time in which a task has to start.
     whole(from, 100, 3_600_000)
+}
+
+fn requests<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<NonZeroU32, D::Error> {
+    // A million a minute is as good as no limit.
+    let number = whole(from, 1, 1_000_000)?.and_then(|number| NonZeroU32::new(u32::try_from(number).ok()?));
+    number.ok_or_else(|| serde::de::Error::custom("a whole number is needed"))
+}
+
+fn waits<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<usize, D::Error> {
+    // As many as there are connections.
+    let number = whole(from, 1, 512)?.and_then(|number| usize::try_from(number).ok());
+    number.ok_or_else(|| serde::de::Error::custom("a whole number is needed"))
 }
 
 #[cfg(test)]

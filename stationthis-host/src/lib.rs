@@ -20,6 +20,7 @@
 //! | [`data_dir`] | the folder of what must survive: lock, database, callback keys |
 //! | [`app`] | from a configuration to a station at work |
 //! | [`http`] | the HTTP API and the webhooks, as an [`axum::Router`]; [`http::server`] serves one |
+//! | [`keys`] | API keys, each bound to a caller |
 //! | [`view`] | a tool with its price and its freshness |
 //! | [`desk`] | one way to ask a station here or behind HTTP; [`client`] is the latter |
 //! | [`cli`], [`commands`] | the command line |
@@ -35,5 +36,6 @@ pub mod desk;
 #[cfg(feature = "testkit")]
 mod halt;
 pub mod http;
+pub mod keys;
 pub mod output;
 pub mod view;

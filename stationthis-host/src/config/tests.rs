@@ -26,6 +26,7 @@ fn defaults_alone_are_a_configuration() {
     assert_eq!(config.unpriced, Unpriced::Refuse);
     assert_eq!(config.comfydeploy.api_url, "https://api.comfydeploy.com/api");
     assert!(config.api_key.is_none() && config.public_url.is_none());
+    assert_eq!(config.caller_limits(), CallerLimits::default(), "the library's own are the same");
 }
 
 #[test]
@@ -64,6 +65,9 @@ fn a_bad_value_is_named_with_its_key() {
         ("STATIONTHIS_PUBLIC_URL", "ftp://x", "public_url"),
         ("STATIONTHIS_TASK_DEADLINE_S", "soon", "task_deadline_s"),
         ("STATIONTHIS_TASK_DEADLINE_S", "0", "task_deadline_s"),
+        ("STATIONTHIS_RATE_LIMIT_PER_MIN", "0", "rate_limit_per_min"),
+        ("STATIONTHIS_RATE_LIMIT_BURST", "many", "rate_limit_burst"),
+        ("STATIONTHIS_WAITS_PER_CALLER", "513", "waits_per_caller"),
         ("STATIONTHIS_POLL_INTERVAL_MS", "-5", "poll_interval_ms"),
         ("STATIONTHIS_LOOKUP_INTERVAL_MS", "0", "lookup_interval_ms"),
         ("STATIONTHIS_ABSENT_AFTER_MS", "3600001", "absent_after_ms"),
