@@ -1,10 +1,13 @@
 //! The command line.
 
+pub mod callers;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use serde_json::{Map, Value};
 
+use crate::cli::callers::{KeysArgs, NotifyArgs};
 use crate::config::Flags;
 
 /// AI generation tools that are durable, priced and validated: discover them, run them, serve them.
@@ -35,6 +38,10 @@ pub enum Command {
     Run(RunArgs),
     /// List tasks, or show one.
     Tasks(TasksArgs),
+    /// Make, list and revoke the API keys of callers.
+    Keys(KeysArgs),
+    /// Say whom a caller's tasks tell about their end.
+    Notify(NotifyArgs),
 }
 
 /// Options of `demo`.

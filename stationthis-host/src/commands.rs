@@ -1,5 +1,6 @@
 //! The commands: each prints to standard output, and what is in progress to standard error.
 
+pub mod callers;
 pub mod demo;
 mod report;
 pub mod run;
@@ -24,6 +25,8 @@ pub async fn dispatch(cli: &Cli) -> anyhow::Result<()> {
         Command::Tools(args) => tools::tools(&Config::from_env(&cli.flags())?, args).await,
         Command::Run(args) => run::run(&Config::from_env(&cli.flags())?, args).await,
         Command::Tasks(args) => tasks::tasks(&Config::from_env(&cli.flags())?, args).await,
+        Command::Keys(args) => callers::keys(&Config::from_env(&cli.flags())?, args).await,
+        Command::Notify(args) => callers::notify(&Config::from_env(&cli.flags())?, args).await,
     }
 }
 
