@@ -167,7 +167,7 @@ impl Station {
 
     /// Writes a document of the application's own if its version is still `expected` (`None`: if there is none).
     ///
-    /// The namespaces `registry`, `typical`, `rateCard` and `callerNotify` are the station's: choose others.
+    /// The namespaces `registry`, `learned`, `station`, `rateCard` and `callerNotify` are the station's: choose others.
     ///
     /// # Errors
     /// `StoreUnavailable`.

@@ -7,4 +7,4 @@ mod provider;
 
 pub use clock::ManualClock;
 pub use halting::{HaltPoint, HaltStep, HaltingStore, Moment};
-pub use provider::{Calls, Script, ScriptedProvider};
+pub use provider::{ANY_RUN, Calls, SIGNATURE, Script, ScriptedProvider};

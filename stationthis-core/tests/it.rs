@@ -8,5 +8,11 @@ mod bench;
 mod callers;
 #[path = "it/crashes.rs"]
 mod crashes;
+#[path = "it/fairness.rs"]
+mod fairness;
+#[path = "it/hooks.rs"]
+mod hooks;
 #[path = "it/life.rs"]
 mod life;
+#[path = "it/review.rs"]
+mod review;

@@ -10,11 +10,12 @@ use stationthis_core::cost::RateCard;
 use stationthis_core::station::{Caller, Station, StationHandle};
 use stationthis_core::store::{SqliteStore, TaskStore};
 use stationthis_core::task::policy::{Policy, UnpricedPolicy};
-use stationthis_core::{CallerId, Error, ErrorKind, Result, Secret};
+use stationthis_core::{CallerId, Error, ErrorKind, Result, Secret, SystemClock};
 
 use crate::client::is_local;
 use crate::config::{Config, Unpriced};
 use crate::data_dir::DataDir;
+use crate::outgoing::{Guard, GuardedClient, WebhookNotifier};
 
 /// The name under which a host holds its work: its data folder has one holder, so this is its alone, and the same
 /// after a restart.
@@ -24,7 +25,7 @@ const INSTANCE: &str = "host";
 const CALLER: &str = "local";
 
 /// The folder of what the simulator made, within the data folder: its tools and tasks never meet real ones.
-const SIM_FOLDER: &str = "sim";
+pub(crate) const SIM_FOLDER: &str = "sim";
 
 /// How long work under way may take to finish when the host stops.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
@@ -55,6 +56,7 @@ impl Service {
 pub struct App {
     station: Station,
     handle: StationHandle,
+    downloads: GuardedClient,
     sim: Option<SimServer>,
     /// Held for its lock.
     _data: DataDir,
@@ -74,6 +76,10 @@ impl App {
             Service::Simulator(..) => config.data_dir.join(SIM_FOLDER),
         })?;
         let (provider, sim) = provider(config, service).await?;
+        let service_url = sim.as_ref().map_or_else(|| config.comfydeploy.api_url.clone(), SimServer::base_url);
+        let downloads = GuardedClient::new(guard(config).trusting(&service_url_of(&service_url)?))?;
+        let webhooks = GuardedClient::new(guard(config))?;
+        let webhooks = WebhookNotifier::new(webhooks, data.webhook_keys()?, Arc::new(SystemClock));
         let store: Arc<dyn TaskStore> = Arc::new(SqliteStore::open(data.database()).await?);
         #[cfg(feature = "testkit")]
         let store = crate::halt::wrapped(store)?;
@@ -81,6 +87,7 @@ impl App {
             .provider(Arc::new(provider))
             .store(store)
             .callback_keys(data.callback_keys()?)
+            .notifier(Arc::new(webhooks))
             .public_url(public_url)
             .policy(policy(config))
             .instance(INSTANCE);
@@ -89,7 +96,7 @@ impl App {
         }
         let station = builder.build()?;
         let handle = station.start().await?;
-        Ok(Self { station, handle, sim, _data: data })
+        Ok(Self { station, handle, downloads, sim, _data: data })
     }
 
     /// The station.
@@ -102,6 +109,12 @@ impl App {
     #[must_use]
     pub fn sim(&self) -> Option<&Sim> {
         self.sim.as_ref().map(|server| &server.sim)
+    }
+
+    /// What fetches outputs: public addresses, the opened ranges, and the service's own host and port.
+    #[must_use]
+    pub const fn downloads(&self) -> &GuardedClient {
+        &self.downloads
     }
 
     /// The station as this host's own caller.
@@ -131,6 +144,15 @@ impl App {
 /// None: the name is a constant that fits.
 pub fn caller_id() -> Result<CallerId> {
     CallerId::new(CALLER)
+}
+
+/// What the configuration opens for addresses that others name.
+pub(crate) fn guard(config: &Config) -> Guard {
+    Guard::new(config.allow_private_targets.clone())
+}
+
+fn service_url_of(text: &str) -> Result<url::Url> {
+    url::Url::parse(text).map_err(|e| Error::new(ErrorKind::InvalidInput, "read service address").with_source(e))
 }
 
 async fn provider(config: &Config, service: Service) -> Result<(ComfyDeploy, Option<SimServer>)> {

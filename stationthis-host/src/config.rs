@@ -10,6 +10,7 @@ use stationthis_core::{Error, ErrorKind, Result, Secret};
 use toml::{Table, Value};
 
 use crate::http::CallerLimits;
+use crate::outgoing::AddressRange;
 
 /// Every setting with its default, as the text that `config.default.toml` holds.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
@@ -21,7 +22,7 @@ const FILE_BYTES_MAX: u64 = 256 * 1024;
 const API_KEY_CHARS_MIN: usize = 16;
 
 /// The environment variables and the keys they set.
-const VARIABLES: [(&str, &str); 16] = [
+const VARIABLES: [(&str, &str); 17] = [
     ("STATIONTHIS_LISTEN", "listen"),
     ("STATIONTHIS_PUBLIC_URL", "public_url"),
     ("STATIONTHIS_DATA_DIR", "data_dir"),
@@ -30,6 +31,7 @@ const VARIABLES: [(&str, &str); 16] = [
     ("STATIONTHIS_RATE_LIMIT_BURST", "rate_limit_burst"),
     ("STATIONTHIS_WAITS_PER_CALLER", "waits_per_caller"),
     ("STATIONTHIS_RATES", "rates"),
+    ("STATIONTHIS_ALLOW_PRIVATE_TARGETS", "allow_private_targets"),
     ("STATIONTHIS_TASK_DEADLINE_S", "task_deadline_s"),
     ("STATIONTHIS_POLL_INTERVAL_MS", "poll_interval_ms"),
     ("STATIONTHIS_LOOKUP_INTERVAL_MS", "lookup_interval_ms"),
@@ -70,6 +72,9 @@ pub struct Config {
     /// The file with the operator's own prices.
     #[serde(default)]
     pub rates: Option<PathBuf>,
+    /// Private addresses that callers' webhooks and outputs may reach all the same.
+    #[serde(deserialize_with = "ranges")]
+    pub allow_private_targets: Vec<AddressRange>,
     /// Seconds from a task's acceptance to its certain end.
     #[serde(default, deserialize_with = "deadline")]
     pub task_deadline_s: Option<u64>,
@@ -260,6 +265,18 @@ fn http_url<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<String, D
 
 fn http_url_maybe<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<String>, D::Error> {
     http_url(from).map(Some)
+}
+
+/// A list, or, as a variable has it, one text with commas.
+fn ranges<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Vec<AddressRange>, D::Error> {
+    let texts: Vec<String> = match Value::deserialize(from)? {
+        Value::String(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
+        Value::Array(list) => list.iter().map(|part| part.as_str().unwrap_or_default().to_owned()).collect(),
+        _ => return Err(serde::de::Error::custom("a list of ranges of addresses is needed")),
+    };
+    let read =
+        |text: &String| text.parse().map_err(|e: Error| serde::de::Error::custom(e.message().unwrap_or_default()));
+    texts.iter().map(read).collect()
 }
 
 fn secret<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<Secret>, D::Error> {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::broadcast;
 
-use crate::notify::{Notice, Notifier, Receipt};
+use crate::error::Result;
+use crate::notify::{Notice, Notifier, Receipt, no_address};
 
 /// Notices that a slow subscriber may be behind; further ones push out the oldest, and it is told so.
 const CAPACITY: usize = 1024;
@@ -40,6 +41,14 @@ impl Default for EventsNotifier {
 impl Notifier for EventsNotifier {
     fn channel(&self) -> &str {
         "events"
+    }
+
+    fn check(&self, address: &str) -> Result<()> {
+        no_address(self.channel(), address)
+    }
+
+    fn destination(&self, _: &str) -> String {
+        String::new()
     }
 
     async fn deliver(&self, notice: &Notice) -> Receipt {

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 
-use crate::notify::{Notice, Notifier, Receipt};
+use crate::error::Result;
+use crate::notify::{Notice, Notifier, Receipt, no_address};
 
 /// Writes each notice to the log (`tracing`, target `stationthis::notice`). Channel `log`; always delivers.
 #[derive(Clone, Copy, Debug, Default)]
@@ -12,6 +13,14 @@ pub struct LogNotifier;
 impl Notifier for LogNotifier {
     fn channel(&self) -> &str {
         "log"
+    }
+
+    fn check(&self, address: &str) -> Result<()> {
+        no_address(self.channel(), address)
+    }
+
+    fn destination(&self, _: &str) -> String {
+        String::new()
     }
 
     async fn deliver(&self, notice: &Notice) -> Receipt {

@@ -177,8 +177,9 @@ impl Caller {
     /// Accepts a request: validated, quoted and recorded when this returns; everything else happens by itself.
     ///
     /// # Errors
-    /// `NotFound` for the tool (with suggestions), `InvalidInput` with every problem, `Unpriced`, `Conflict` when the
-    /// idempotency key was used for another request, `Closed` while shutting down, `StoreUnavailable`.
+    /// `NotFound` for the tool (with suggestions), `InvalidInput` with every problem or for a notification target that
+    /// could never be told, `Unpriced`, `Conflict` when the idempotency key was used for another request, `Closed` while
+    /// shutting down, `StoreUnavailable`.
     pub async fn run(&self, request: RunRequest) -> Result<TaskRecord> {
         if self.engine.closed.is_cancelled() {
             return Err(Error::new(ErrorKind::Closed, "run tool").with_message("The station is shutting down."));

@@ -108,6 +108,10 @@ async fn hostile_notes_are_refused() {
     assert_eq!(ada.run(large).await.unwrap_err().kind(), ErrorKind::InvalidInput);
     let nobody = request("x").with_notify(vec![NotifyTarget::new("pigeon", "loft")]);
     assert!(ada.run(nobody).await.unwrap_err().message().unwrap().contains("no notifier"));
+    for address in ["somewhere", &"x".repeat(2049)] {
+        let misplaced = request("x").with_notify(vec![NotifyTarget::new("log", address)]);
+        assert_eq!(ada.run(misplaced).await.unwrap_err().kind(), ErrorKind::InvalidInput, "asked of the notifier");
+    }
     // I11: a caller's metadata cannot pose as a typed field.
     let posing = request("x").with_metadata(inputs(&json!({ "status": "completed", "costUsd": "0.000000000" })));
     assert_eq!(ada.run(posing).await.unwrap().state.status, TaskStatus::Accepted);

@@ -98,7 +98,7 @@ async fn show(app: &App, args: &DemoArgs) -> anyhow::Result<(TaskRecord, Vec<Pat
     let asked = RunRequest::new(name, inputs).with_notify(vec![NotifyTarget::new("events", "")]);
     let task = caller.run(asked).await?;
     let task = follow(&caller, task, args.json).await?;
-    let saved = save_outputs(&task, &args.out).await?;
+    let saved = save_outputs(app.downloads(), &task, &args.out).await?;
     let told = told(&caller, &task).await?;
     if !args.json {
         report::print(&task, &saved, false)?;

@@ -51,6 +51,17 @@ fn each_layer_wins_over_the_one_below() {
 }
 
 #[test]
+fn private_ranges_are_a_list_in_a_file_and_separated_by_commas_in_a_variable() {
+    let ranges = ["10.1.0.0/16", "fd00::1"].map(|text| text.parse().unwrap());
+    let file = load(Some("allow_private_targets = [\"10.1.0.0/16\", \"fd00::1\"]"), &[]).unwrap();
+    assert_eq!(file.allow_private_targets, ranges);
+    let variable = load(None, &[("STATIONTHIS_ALLOW_PRIVATE_TARGETS", "10.1.0.0/16, fd00::1")]).unwrap();
+    assert_eq!(variable.allow_private_targets, ranges);
+    assert!(load(None, &[]).unwrap().allow_private_targets.is_empty());
+    assert!(load(Some("allow_private_targets = [7]"), &[]).is_err());
+}
+
+#[test]
 fn a_typo_is_named_with_its_place() {
     let message = refusal(Some("lisen = \"127.0.0.1:1\""), &[]);
     assert!(message.contains("host.toml") && message.contains("`lisen`"), "{message}");
@@ -71,6 +82,7 @@ fn a_bad_value_is_named_with_its_key() {
         ("STATIONTHIS_POLL_INTERVAL_MS", "-5", "poll_interval_ms"),
         ("STATIONTHIS_LOOKUP_INTERVAL_MS", "0", "lookup_interval_ms"),
         ("STATIONTHIS_ABSENT_AFTER_MS", "3600001", "absent_after_ms"),
+        ("STATIONTHIS_ALLOW_PRIVATE_TARGETS", "10.0.0.0/8,everything", "allow_private_targets"),
         ("STATIONTHIS_UNPRICED", "maybe", "unpriced"),
         ("COMFY_DEPLOY_API_URL", "not a url", "comfydeploy.api_url"),
     ];

@@ -10,6 +10,9 @@ use crate::store::Put;
 /// Destinations of one task, and of one caller's default: more is a mailing list, which is another service's work.
 const NOTIFY_MAX: usize = 16;
 
+/// The longest address: what servers commonly take as a URL.
+const ADDRESS_BYTES_MAX: usize = 2048;
+
 /// Where defaults are kept in the store: a document for each caller that has set any.
 const NAMESPACE: &str = "callerNotify";
 
@@ -29,7 +32,8 @@ impl Caller {
     /// were accepted before keep theirs. Of two writers at once, the later one wins.
     ///
     /// # Errors
-    /// `InvalidInput` for an unknown notifier or more than 16 destinations; `StoreUnavailable`.
+    /// `InvalidInput` for an unknown notifier, an address that it cannot reach, or more than 16 destinations;
+    /// `StoreUnavailable`.
     pub async fn set_default_notify(&self, targets: &[NotifyTarget]) -> Result<Vec<NotifyTarget>> {
         let mut wanted = Vec::new();
         self.add(&mut wanted, targets)?;
@@ -65,10 +69,14 @@ impl Caller {
         let refused =
             |message: String| Error::new(ErrorKind::InvalidInput, "take notification targets").with_message(message);
         for target in asked {
-            if !self.engine.notifiers.contains_key(&target.channel) {
+            let Some(notifier) = self.engine.notifiers.get(&target.channel) else {
                 let known = self.engine.notifiers.keys().cloned().collect::<Vec<_>>().join(", ");
                 return Err(refused(format!("There is no notifier {:?}; there are {known}.", target.channel)));
+            };
+            if target.address.len() > ADDRESS_BYTES_MAX {
+                return Err(refused(format!("An address has at most {ADDRESS_BYTES_MAX} bytes.")));
             }
+            notifier.check(&target.address)?;
             if !targets.contains(target) {
                 targets.push(target.clone());
             }
