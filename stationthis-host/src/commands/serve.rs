@@ -28,8 +28,10 @@ pub async fn serve(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
     if polling_alone {
         tracing::info!("no public URL is set: tasks are followed by polling alone");
     }
-    let face =
-        HttpConfig::new(caller_id()?).with_api_key(config.api_key.clone()).with_caller_limits(config.caller_limits());
+    let face = HttpConfig::new(caller_id()?)
+        .with_api_key(config.api_key.clone())
+        .with_caller_limits(config.caller_limits())
+        .with_backups(app.backups().clone());
     let router = http::router(app.station().clone(), &face);
     anstream::println!("listening on http://{address}");
     http::server::serve(listener, router, face.server, stop, SHUTDOWN_GRACE).await?;

@@ -14,10 +14,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
+use crate::housekeeping::Backups;
 use crate::http::limits::CallerLimits;
 use crate::http::problem::Problem;
 use crate::http::server::ServerLimits;
-use crate::http::{asker, auth, frame, health, keys, notify, run, tasks, tools, webhook};
+use crate::http::{
+    admin, asker, auth, costs, frame, health, keys, notices, notify, review, run, tasks, tools, webhook,
+};
 use crate::keys::ApiKeys;
 
 /// Under it is what callers and the operator use.
@@ -38,13 +41,15 @@ pub struct HttpConfig {
     pub callers: CallerLimits,
     /// How long requests may take.
     pub server: ServerLimits,
+    /// Where the operator's backups go; without it there are none.
+    pub backups: Option<Backups>,
 }
 
 impl HttpConfig {
     /// A face whose operator acts for `caller` and is on this machine.
     #[must_use]
     pub fn new(caller: CallerId) -> Self {
-        Self { caller, api_key: None, callers: CallerLimits::default(), server: ServerLimits::default() }
+        Self { caller, api_key: None, callers: CallerLimits::default(), server: ServerLimits::default(), backups: None }
     }
 
     /// With a key.
@@ -61,6 +66,13 @@ impl HttpConfig {
         self
     }
 
+    /// With backups of the store on demand.
+    #[must_use]
+    pub fn with_backups(mut self, backups: Backups) -> Self {
+        self.backups = Some(backups);
+        self
+    }
+
     /// With other limits of requests.
     #[must_use]
     pub const fn with_server_limits(mut self, limits: ServerLimits) -> Self {
@@ -74,6 +86,7 @@ impl HttpConfig {
 pub(crate) struct Face {
     pub(crate) station: Station,
     pub(crate) keys: Arc<ApiKeys>,
+    pub(crate) backups: Option<Backups>,
 }
 
 impl FromRef<Face> for Station {
@@ -125,7 +138,7 @@ impl Route {
 }
 
 /// Every request that [`router`] answers; there is no other.
-pub static ROUTES: [Route; 20] = [
+pub static ROUTES: [Route; 35] = [
     Route::new(Scope::Open, GET, "/healthz", |f| on(f, health::live)),
     Route::new(Scope::Open, GET, "/readyz", |f| on(f, health::ready)),
     Route::new(Scope::Provider, GET, "/api/webhook/{provider_id}/{task_id}", |f| on(f, webhook::receive)),
@@ -139,6 +152,12 @@ pub static ROUTES: [Route; 20] = [
     Route::new(Scope::Caller, GET, "/api/internal/tasks", |f| on(f, tasks::list)),
     Route::new(Scope::Caller, GET, "/api/internal/tasks/{id}", |f| on(f, tasks::show)),
     Route::new(Scope::Caller, POST, "/api/internal/tasks/{id}/cancel", |f| on(f, tasks::cancel)),
+    Route::new(Scope::Caller, GET, "/api/internal/tasks/{id}/explain", |f| on(f, review::explain)),
+    Route::new(Scope::Caller, POST, "/api/internal/tasks/{id}/notices/{notice_id}/requeue", |f| {
+        on(f, notices::requeue)
+    }),
+    Route::new(Scope::Caller, GET, "/api/internal/notices", |f| on(f, notices::list)),
+    Route::new(Scope::Caller, GET, "/api/internal/costs", |f| on(f, costs::show)),
     Route::new(Scope::Caller, GET, "/api/internal/notify", |f| on(f, notify::show)),
     Route::new(Scope::Caller, PUT, "/api/internal/notify", |f| on(f, notify::set)),
     Route::new(Scope::Operator, GET, "/api/internal/admin/callers/{caller}/notify", |f| on(f, notify::show_of)),
@@ -146,6 +165,19 @@ pub static ROUTES: [Route; 20] = [
     Route::new(Scope::Operator, GET, "/api/internal/admin/keys", |f| on(f, keys::list)),
     Route::new(Scope::Operator, POST, "/api/internal/admin/keys", |f| on(f, keys::create)),
     Route::new(Scope::Operator, POST, "/api/internal/admin/keys/{key_id}/revoke", |f| on(f, keys::revoke)),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/tasks", |f| on(f, tasks::list)),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/tasks/{id}", |f| on(f, tasks::show)),
+    Route::new(Scope::Operator, POST, "/api/internal/admin/tasks/{id}/cancel", |f| on(f, tasks::cancel)),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/tasks/{id}/explain", |f| on(f, review::explain)),
+    Route::new(Scope::Operator, POST, "/api/internal/admin/tasks/{id}/resolve", |f| on(f, review::resolve)),
+    Route::new(Scope::Operator, POST, "/api/internal/admin/tasks/{id}/reconcile", |f| on(f, review::reconcile)),
+    Route::new(Scope::Operator, POST, "/api/internal/admin/tasks/{id}/notices/{notice_id}/requeue", |f| {
+        on(f, notices::requeue)
+    }),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/notices", |f| on(f, notices::list)),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/costs", |f| on(f, costs::show)),
+    Route::new(Scope::Operator, POST, "/api/internal/admin/prune", |f| on(f, admin::prune)),
+    Route::new(Scope::Operator, POST, "/api/internal/admin/backup", |f| on(f, admin::backup)),
 ];
 
 /// The whole HTTP face of a station.
@@ -158,19 +190,19 @@ pub static ROUTES: [Route; 20] = [
 pub fn router(station: Station, config: &HttpConfig) -> Router {
     let keys = Arc::new(ApiKeys::new(station.clone()));
     let gate = Arc::new(auth::Gate::new(station.clone(), Arc::clone(&keys), config));
-    let admin = routes(Scope::Operator).layer(from_fn(asker::operator_only));
+    let admin = routes(Scope::Operator).layer(from_fn_with_state(station.admin(), asker::operator_only));
     let internal = routes(Scope::Caller)
         .nest(ADMIN, admin)
         // Over the fallback too: without a key nobody learns which paths exist.
         .layer(from_fn_with_state(gate, auth::check));
     let all = routes(Scope::Open).merge(routes(Scope::Provider)).nest(INTERNAL, internal);
-    surround(all, Face { station, keys }, &config.server)
+    surround(all, Face { station, keys, backups: config.backups.clone() }, &config.server)
 }
 
 /// Only the webhooks of a station, for an application whose other routes are its own.
 pub fn webhook_router(station: Station) -> Router {
     let keys = Arc::new(ApiKeys::new(station.clone()));
-    surround(routes(Scope::Provider), Face { station, keys }, &ServerLimits::default())
+    surround(routes(Scope::Provider), Face { station, keys, backups: None }, &ServerLimits::default())
 }
 
 /// The routes of a scope, below its prefix; inner ones answer for the whole of it.

@@ -38,7 +38,8 @@ pub(crate) async fn list(asker: Asker, uri: Uri) -> Result<Response, Problem> {
         let refused = |_| Problem::malformed("cursor is the nextCursor of an earlier page.");
         query.before = Some(cursor.parse().map_err(refused)?);
     }
-    query.limit = wanted.limit()?;
+    query.needs_review = wanted.needs_review;
+    query.limit = query::page_size(wanted.limit)?;
     let page = asker.caller.list(query).await?;
     let next_cursor = page.next.map(|id| id.to_string());
     Ok(Json(Page { tasks: page.tasks, next_cursor }).into_response())
@@ -62,6 +63,6 @@ pub(crate) async fn cancel(asker: Asker, Path(id): Path<String>) -> Result<Json<
 }
 
 /// What is no task id names no task.
-fn task_id(text: &str) -> Result<TaskId, Problem> {
+pub(crate) fn task_id(text: &str) -> Result<TaskId, Problem> {
     text.parse().map_err(|_| Problem::new(StatusCode::NOT_FOUND, ErrorKind::NotFound, "There is no such task."))
 }
