@@ -9,6 +9,7 @@ mod driver;
 mod engine;
 mod inbox;
 mod learned;
+mod metrics;
 mod outbox;
 mod rates;
 mod restore;
@@ -22,6 +23,7 @@ pub use builder::StationBuilder;
 pub use caller::{Caller, QuoteAnswer, RunRequest};
 pub use events::{EventStream, Lagged, TaskUpdate};
 pub use inbox::WEBHOOK_BYTES_MAX;
+pub use metrics::{BUCKETS, describe_metrics};
 pub use review::Explanation;
 
 use bytes::Bytes;

@@ -17,6 +17,7 @@ use crate::notify::NotifyTarget;
 use crate::registry::{Resolution, Snapshot, Tool};
 use crate::station::engine::{Engine, missing};
 use crate::station::events::EventStream;
+use crate::station::metrics;
 use crate::store::{EventQuery, Inserted, LeaseChange, StoredEvent, TaskPage, TaskQuery};
 use crate::task::TaskRecord;
 use crate::task::event::{Event, TaskEvent};
@@ -214,6 +215,7 @@ impl Caller {
         let accepted = Event::Accepted { tool_revision: definition.revision.clone(), terms: Box::new(terms) };
         match self.engine.store.insert(&task, &[TaskEvent::new(now, accepted)]).await? {
             Inserted::New(seq) => {
+                metrics::accepted(&task);
                 self.engine.published(&task, seq, false);
                 Ok(task)
             }

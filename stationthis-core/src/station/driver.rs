@@ -10,6 +10,7 @@ use crate::error::{Effect, Error, ErrorKind, FailureRecord, Result, Retry};
 use crate::id::{ProviderId, RunId};
 use crate::provider::{CancelAnswer, Lookup, LookupRequest, RunRef, SubmitRequest};
 use crate::station::engine::Engine;
+use crate::station::metrics;
 use crate::store::{Claim, Claimed, LeaseChange, ProviderFilter};
 use crate::task::TaskRecord;
 use crate::task::event::{Event, TaskEvent, Witness};
@@ -223,6 +224,7 @@ async fn poll(engine: &Engine, task: TaskRecord, last: bool) -> Result<()> {
     let Some(run) = run_ref(&task) else {
         return release(engine, task, Event::DeadlinePassed).await;
     };
+    metrics::poll_begins(&task, engine.now());
     // A provider that was taken out of the configuration answers nothing, and the deadlines do the rest.
     let answer = match engine.backend(&task.provider_id) {
         Ok(backend) => bounded(engine.policy.call_timeout, "poll run", backend.provider.poll(&run)).await,

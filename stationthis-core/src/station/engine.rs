@@ -16,6 +16,7 @@ use crate::secret::Secret;
 use crate::station::driver;
 use crate::station::events::Updates;
 use crate::station::learned::Learned;
+use crate::station::metrics::{self, Gauges};
 use crate::station::rates::Rates;
 use crate::station::settle;
 use crate::store::{Change, Committed, LeaseChange, NewNotice, TaskStore};
@@ -52,6 +53,7 @@ pub(crate) struct Engine {
     pub(crate) rates: Rates,
     pub(crate) learned: Learned,
     pub(crate) updates: Updates,
+    pub(crate) gauges: Gauges,
     /// Something may be due now at a provider: a new task, a webhook, a wish, a free run slot.
     pub(crate) wake_lane: BTreeMap<ProviderId, Notify>,
     pub(crate) wake_inbox: Notify,
@@ -90,14 +92,18 @@ impl Engine {
     ) -> Result<TaskRecord> {
         let mut task = task;
         for _ in 0..COMMIT_ATTEMPTS {
-            let expected = task.revision;
+            let (expected, counters) = (task.revision, task.state.counters);
             let mut change = self.change_of(task, events).await?;
             change.lease = lease;
             change.inbox_done = inbox_done.to_vec();
-            match self.store.commit(expected, &change).await? {
+            let began = tokio::time::Instant::now();
+            let committed = self.store.commit(expected, &change).await;
+            metrics::commit_took(began.elapsed(), committed.is_ok());
+            match committed? {
                 Committed::Done { revision, seq } => {
                     let mut task = change.task;
                     task.revision = revision;
+                    metrics::committed(&counters, &task, &change.events);
                     if change.events.iter().any(|event| matches!(event.what, Event::Settled { .. })) {
                         self.learned.learn(&task);
                     }
