@@ -132,7 +132,7 @@ impl Station {
     /// `Unauthorized` for a token that is missing, wrong, expired or another task's; `NotFound` for an unknown provider;
     /// `TooLarge` above [`WEBHOOK_BYTES_MAX`]; `StoreUnavailable`.
     pub async fn receive_webhook(&self, request: WebhookRequest) -> Result<()> {
-        inbox::receive(&self.engine, request).await
+        inbox::receive(&self.engine, request).await.inspect_err(metrics::webhook_refused)
     }
 
     /// How much there is to do.

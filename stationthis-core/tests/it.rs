@@ -4,6 +4,8 @@
 
 #[path = "it/bench.rs"]
 mod bench;
+#[path = "it/callback_keys.rs"]
+mod callback_keys;
 #[path = "it/callers.rs"]
 mod callers;
 #[path = "it/crashes.rs"]
@@ -14,5 +16,7 @@ mod fairness;
 mod hooks;
 #[path = "it/life.rs"]
 mod life;
+#[path = "it/outbox.rs"]
+mod outbox;
 #[path = "it/review.rs"]
 mod review;

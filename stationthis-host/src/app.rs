@@ -1,6 +1,7 @@
 //! From a configuration to a station at work.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,10 +24,10 @@ use crate::outgoing::{Guard, GuardedClient, WebhookNotifier};
 const INSTANCE: &str = "host";
 
 /// Who everything on one host belongs to.
-const CALLER: &str = "local";
+pub(crate) const CALLER: &str = "local";
 
 /// The folder of what the simulator made, within the data folder: its tools and tasks never meet real ones.
-pub(crate) const SIM_FOLDER: &str = "sim";
+const SIM_FOLDER: &str = "sim";
 
 /// How long work under way may take to finish when the host stops.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
@@ -150,7 +151,7 @@ impl App {
 /// # Errors
 /// As [`DataDir::open`].
 pub fn data_dir(config: &Config, sim: bool) -> Result<DataDir> {
-    DataDir::open(if sim { config.data_dir.join(SIM_FOLDER) } else { config.data_dir.clone() })
+    DataDir::open(data_folder(config, sim))
 }
 
 /// Who everything on one host belongs to.
@@ -159,6 +160,11 @@ pub fn data_dir(config: &Config, sim: bool) -> Result<DataDir> {
 /// None: the name is a constant that fits.
 pub fn caller_id() -> Result<CallerId> {
     CallerId::new(CALLER)
+}
+
+/// Where the host keeps what must survive, with the service or with the simulator.
+pub(crate) fn data_folder(config: &Config, simulated: bool) -> PathBuf {
+    if simulated { config.data_dir.join(SIM_FOLDER) } else { config.data_dir.clone() }
 }
 
 /// What the configuration opens for addresses that others name.

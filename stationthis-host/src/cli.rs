@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod callers;
+mod key_files;
 pub mod operate;
 
 use std::path::PathBuf;
@@ -13,6 +14,8 @@ use crate::cli::operate::{
     BackupArgs, CostsArgs, ExplainArgs, NoticesArgs, PruneArgs, ReconcileArgs, ResolveArgs, RestoreArgs,
 };
 use crate::config::Flags;
+
+pub use key_files::{CallbackKeysArgs, FolderArgs, KeyAction, WebhooksAction, WebhooksArgs};
 
 /// AI generation tools that are durable, priced and validated: discover them, run them, serve them.
 #[derive(Debug, Parser)]
@@ -62,6 +65,10 @@ pub enum Command {
     Keys(KeysArgs),
     /// Say whom a caller's tasks tell about their end.
     Notify(NotifyArgs),
+    /// List, rotate or revoke the keys that sign callback URLs.
+    CallbackKeys(CallbackKeysArgs),
+    /// Print a caller's webhook secret; list, rotate or revoke the keys that secrets are derived from.
+    Webhooks(WebhooksArgs),
 }
 
 /// Options of `demo`.

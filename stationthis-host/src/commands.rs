@@ -3,6 +3,7 @@
 pub mod callers;
 pub mod demo;
 pub mod housekeeping;
+pub mod key_files;
 pub mod notices;
 mod report;
 pub mod review;
@@ -38,6 +39,8 @@ pub async fn dispatch(cli: &Cli) -> anyhow::Result<()> {
         Command::Restore(args) => housekeeping::restore(&Config::from_env(&cli.flags())?, args).await,
         Command::Keys(args) => callers::keys(&Config::from_env(&cli.flags())?, args).await,
         Command::Notify(args) => callers::notify(&Config::from_env(&cli.flags())?, args).await,
+        Command::CallbackKeys(args) => key_files::callback_keys(&Config::from_env(&cli.flags())?, args),
+        Command::Webhooks(args) => key_files::webhooks(&Config::from_env(&cli.flags())?, args),
     }
 }
 

@@ -1,7 +1,7 @@
 //! How a station is put together.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -177,6 +177,7 @@ impl StationBuilder {
             updates: Updates::new(),
             gauges: Gauges::default(),
             wake_lane,
+            lanes: Mutex::default(),
             wake_inbox: Notify::new(),
             wake_outbox: Notify::new(),
             closed: CancellationToken::new(),

@@ -9,6 +9,7 @@ use crate::id::TaskId;
 use crate::provider::{WebhookAuth, WebhookReading};
 use crate::station::driver::LEASE;
 use crate::station::engine::Engine;
+use crate::station::metrics;
 use crate::store::{Claim, InboxItem, InboxOutcome, LeaseChange};
 use crate::task::TaskRecord;
 use crate::task::event::{Event, TaskEvent, Witness};
@@ -151,6 +152,7 @@ async fn park(engine: &Engine, number: u64, item: &InboxItem) -> Result<()> {
     let waited = now.since(item.received_at);
     if waited >= PARKED_MAX {
         tracing::warn!(provider = %item.provider_id, "a webhook about a run that nobody submitted expired");
+        metrics::webhooks_dropped(&item.provider_id, "expired", item.copies);
         return engine.store.finish_inbox(&[number], InboxOutcome::Dropped).await;
     }
     let pause = waited.clamp(Duration::from_secs(1), PARK_PAUSE_MAX);
@@ -161,14 +163,20 @@ async fn process(engine: &Engine, task_id: TaskId, items: Vec<(u64, InboxItem)>)
     let numbers: Vec<u64> = items.iter().map(|(number, _)| *number).collect();
     let Some(task) = engine.store.get(task_id).await? else {
         tracing::warn!(%task_id, count = numbers.len(), "webhooks for a task that is not here were dropped");
+        dropped(&items, "unknown");
         return engine.store.finish_inbox(&numbers, InboxOutcome::Dropped).await;
     };
     if task.state.counters.webhooks >= WEBHOOKS_PER_TASK_MAX {
         tracing::warn!(%task_id, "a task has too many webhooks; further ones are dropped");
+        dropped(&items, "tooMany");
         return engine.store.finish_inbox(&numbers, InboxOutcome::Dropped).await;
     }
     let events: Vec<TaskEvent> = items.iter().flat_map(|(_, item)| events_of(engine, &task, item)).collect();
     engine.apply(task, &events, LeaseChange::Keep, &numbers).await.map(drop)
+}
+
+fn dropped(items: &[(u64, InboxItem)], outcome: &'static str) {
+    items.iter().for_each(|(_, item)| metrics::webhooks_dropped(&item.provider_id, outcome, item.copies));
 }
 
 fn read(engine: &Engine, item: &InboxItem) -> Result<WebhookReading> {

@@ -211,7 +211,7 @@ pub(super) fn webhooks_dropped(provider: &ProviderId, outcome: &'static str, cou
 
 /// A webhook was not let in.
 pub(super) fn webhook_refused(error: &Error) {
-    counter!(WEBHOOKS_REFUSED, "reason" => error.kind().to_string()).increment(1);
+    counter!(WEBHOOKS_REFUSED, "reason" => error.kind().to_string().replace(' ', "-")).increment(1);
 }
 
 /// A poll begins that was due then.

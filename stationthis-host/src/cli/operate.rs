@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use stationthis_core::{NoticeId, RunId, TaskId};
 
-use crate::cli::StationArgs;
+use crate::cli::{FolderArgs, StationArgs};
 use crate::housekeeping::PRUNE_DAYS_MAX;
 
 /// Options of `explain`.
@@ -150,12 +150,9 @@ pub struct RestoreArgs {
     /// Move a database that is there aside.
     #[arg(long)]
     pub force: bool,
-    /// Restore the simulator's database instead of the service's.
-    #[arg(long)]
-    pub sim: bool,
-    /// Print JSON and nothing else.
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub folder: FolderArgs,
 }
 
 fn parse_days(text: &str) -> Result<u32, String> {

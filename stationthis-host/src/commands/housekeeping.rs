@@ -83,9 +83,9 @@ pub async fn backup(config: &Config, args: &BackupArgs) -> anyhow::Result<()> {
 /// # Errors
 /// As [`housekeeping::restore`].
 pub async fn restore(config: &Config, args: &RestoreArgs) -> anyhow::Result<()> {
-    let data = app::data_dir(config, args.sim)?;
+    let data = app::data_dir(config, args.folder.sim)?;
     let done = housekeeping::restore(&data, &args.file, args.force, Timestamp::now()).await?;
-    if args.json {
+    if args.folder.json {
         anstream::println!("{:#}", json!(done));
         return Ok(());
     }

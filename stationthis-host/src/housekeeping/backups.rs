@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use stationthis_core::store::SqliteStore;
-use stationthis_core::{Error, ErrorKind, Result};
+use stationthis_core::{Error, ErrorKind, Result, Timestamp};
 use uuid::Uuid;
 
 /// A file name that every system takes, and long enough for a date and a word.
@@ -65,7 +65,7 @@ impl Backups {
         self.make_folder().map_err(|e| failed(&self.folder, e))?;
         // In the private folder first: elsewhere others could read it before its mode is set, or see half of it.
         let part = self.folder.join(format!(".{}.part", Uuid::new_v4()));
-        let made = match self.store.backup(&part).await {
+        let made = match self.store.backup(&part, Timestamp::now()).await {
             Ok(()) => {
                 let (from, to) = (part.clone(), path.to_owned());
                 let placed = tokio::task::spawn_blocking(move || place(&from, &to)).await;

@@ -166,3 +166,28 @@ fn a_key_made_without_a_host_opens_it_later() {
     assert!(json_of(&as_who(operator, &["keys", "revoke", key_id]))["keys"][0]["revokedAt"].is_string());
     assert!(!as_who(&key, &["tasks"]).status.success());
 }
+
+#[test]
+fn keys_are_rotated_and_revoked_beside_a_host_and_a_callers_secret_is_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let states = |args: &[&str]| {
+        let list = json_of(&run(dir.path(), args))["keys"].as_array().unwrap().clone();
+        let state = |key: &Value| format!("{} {}", key["keyId"].as_str().unwrap(), key["state"].as_str().unwrap());
+        list.iter().map(state).collect::<Vec<_>>().join(", ")
+    };
+    for (command, letter) in [("callback-keys", 'k'), ("webhooks", 'w')] {
+        assert_eq!(states(&[command, "list", "--json"]), format!("{letter}1 signs"));
+        assert_eq!(states(&[command, "rotate", "--json"]), format!("{letter}2 signs, {letter}1 kept"));
+        let first = format!("{letter}1");
+        assert_eq!(states(&[command, "revoke", &first, "--json"]), format!("{letter}2 signs, {letter}1 revoked"));
+        let again = run(dir.path(), &[command, "revoke", &first]);
+        assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains(&first));
+        assert_eq!(states(&[command, "list", "--json", "--sim"]), format!("{letter}1 signs"), "the simulator's own");
+    }
+    let secret = |caller: &str| String::from_utf8(run(dir.path(), &["webhooks", "secret", "--caller", caller]).stdout);
+    let (ada, eve) = (secret("ada").unwrap(), secret("eve").unwrap());
+    assert!(ada.starts_with("whsec_") && ada.len() == 51 && ada != eve, "{ada}");
+    assert_eq!(secret("ada").unwrap(), ada);
+    json_of(&run(dir.path(), &["webhooks", "rotate", "--json"]));
+    assert_ne!(secret("ada").unwrap(), ada);
+}
