@@ -45,6 +45,14 @@ pub enum Command {
     Run(RunArgs),
     /// List tasks, or show one.
     Tasks(TasksArgs),
+    /// List, rotate or revoke the keys that sign callback URLs.
+    CallbackKeys(CallbackKeysArgs),
+    /// Print a caller's webhook secret; list, rotate or revoke the keys that secrets are derived from.
+    Webhooks(WebhooksArgs),
+    /// Make, list and revoke the API keys of callers.
+    Keys(KeysArgs),
+    /// Say whom a caller's tasks tell about their end.
+    Notify(NotifyArgs),
     /// Tell all that happened to a task, and why it is what it is.
     Explain(ExplainArgs),
     /// Say what became of a submission whose answer was lost; the operator's.
@@ -61,14 +69,6 @@ pub enum Command {
     Backup(BackupArgs),
     /// Put a backup in the place of the database.
     Restore(RestoreArgs),
-    /// Make, list and revoke the API keys of callers.
-    Keys(KeysArgs),
-    /// Say whom a caller's tasks tell about their end.
-    Notify(NotifyArgs),
-    /// List, rotate or revoke the keys that sign callback URLs.
-    CallbackKeys(CallbackKeysArgs),
-    /// Print a caller's webhook secret; list, rotate or revoke the keys that secrets are derived from.
-    Webhooks(WebhooksArgs),
 }
 
 /// Options of `demo`.

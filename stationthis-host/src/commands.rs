@@ -29,6 +29,10 @@ pub async fn dispatch(cli: &Cli) -> anyhow::Result<()> {
         Command::Tools(args) => tools::tools(&Config::from_env(&cli.flags())?, args).await,
         Command::Run(args) => run::run(&Config::from_env(&cli.flags())?, args).await,
         Command::Tasks(args) => tasks::tasks(&Config::from_env(&cli.flags())?, args).await,
+        Command::CallbackKeys(args) => key_files::callback_keys(&Config::from_env(&cli.flags())?, args),
+        Command::Webhooks(args) => key_files::webhooks(&Config::from_env(&cli.flags())?, args),
+        Command::Keys(args) => callers::keys(&Config::from_env(&cli.flags())?, args).await,
+        Command::Notify(args) => callers::notify(&Config::from_env(&cli.flags())?, args).await,
         Command::Explain(args) => review::explain(&Config::from_env(&cli.flags())?, args).await,
         Command::Resolve(args) => review::resolve(&Config::from_env(&cli.flags())?, args).await,
         Command::Reconcile(args) => review::reconcile(&Config::from_env(&cli.flags())?, args).await,
@@ -37,10 +41,6 @@ pub async fn dispatch(cli: &Cli) -> anyhow::Result<()> {
         Command::Prune(args) => housekeeping::prune(&Config::from_env(&cli.flags())?, args).await,
         Command::Backup(args) => housekeeping::backup(&Config::from_env(&cli.flags())?, args).await,
         Command::Restore(args) => housekeeping::restore(&Config::from_env(&cli.flags())?, args).await,
-        Command::Keys(args) => callers::keys(&Config::from_env(&cli.flags())?, args).await,
-        Command::Notify(args) => callers::notify(&Config::from_env(&cli.flags())?, args).await,
-        Command::CallbackKeys(args) => key_files::callback_keys(&Config::from_env(&cli.flags())?, args),
-        Command::Webhooks(args) => key_files::webhooks(&Config::from_env(&cli.flags())?, args),
     }
 }
 

@@ -177,7 +177,7 @@ impl StationBuilder {
             updates: Updates::new(),
             gauges: Gauges::default(),
             wake_lane,
-            lanes: Mutex::default(),
+            outbox_lanes: Mutex::default(),
             wake_inbox: Notify::new(),
             wake_outbox: Notify::new(),
             closed: CancellationToken::new(),

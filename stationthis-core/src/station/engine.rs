@@ -57,7 +57,7 @@ pub(crate) struct Engine {
     pub(crate) gauges: Gauges,
     /// Something may be due now at a provider: a new task, a webhook, a wish, a free run slot.
     pub(crate) wake_lane: BTreeMap<ProviderId, Notify>,
-    pub(crate) lanes: Mutex<Lanes>,
+    pub(crate) outbox_lanes: Mutex<Lanes>,
     pub(crate) wake_inbox: Notify,
     pub(crate) wake_outbox: Notify,
     pub(crate) closed: CancellationToken,

@@ -108,7 +108,7 @@ fn start(engine: &Engine) -> Vec<(Receiver, OutboxItem)> {
 }
 
 fn with_lanes<T>(engine: &Engine, work: impl FnOnce(&mut Lanes) -> T) -> T {
-    work(&mut engine.lanes.lock().unwrap_or_else(PoisonError::into_inner))
+    work(&mut engine.outbox_lanes.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn receiver(engine: &Engine, target: &NotifyTarget) -> Receiver {
