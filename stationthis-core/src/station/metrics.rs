@@ -79,7 +79,7 @@ pub fn describe_metrics() {
 
 /// Providers whose gauges were set: a gauge keeps its value until it is set again.
 #[derive(Debug, Default)]
-pub(super) struct Gauges(Mutex<BTreeSet<ProviderId>>);
+pub(crate) struct Gauges(Mutex<BTreeSet<ProviderId>>);
 
 impl Station {
     /// Sets the gauges of the `metrics` facade to what the store holds now: call it before each scrape.
