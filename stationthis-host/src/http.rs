@@ -7,6 +7,7 @@
 //!
 //! | request | answer |
 //! |---|---|
+//! | `GET /metrics` | everything that is counted, in Prometheus' text format; the operator's alone |
 //! | `GET /healthz` | 200 while the process lives |
 //! | `GET /readyz` | 200 when the store answers and there is a catalogue, else 503; each provider's state |
 //! | `GET /api/internal/tools` | `{"tools": […]}` |
@@ -41,6 +42,7 @@ pub mod frame;
 mod health;
 mod keys;
 mod limits;
+mod metrics;
 mod notices;
 mod notify;
 pub mod problem;

@@ -25,6 +25,7 @@
 //! | [`view`] | a tool with its price and its freshness |
 //! | [`story`] | all that happened to a task, a sentence for each |
 //! | [`costs`] | what ended tasks cost, added up |
+//! | [`metrics`] | what is counted and timed, for Prometheus |
 //! | [`housekeeping`] | pruning, backing up, restoring |
 //! | [`desk`] | one way to ask a station here or behind HTTP; [`client`] is the latter |
 //! | [`cli`], [`commands`] | the command line |
@@ -43,6 +44,7 @@ mod halt;
 pub mod housekeeping;
 pub mod http;
 pub mod keys;
+pub mod metrics;
 pub mod outgoing;
 pub mod output;
 pub mod story;
