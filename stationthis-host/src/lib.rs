@@ -26,6 +26,7 @@
 //! | [`story`] | all that happened to a task, a sentence for each |
 //! | [`costs`] | what ended tasks cost, added up |
 //! | [`metrics`] | what is counted and timed, for Prometheus |
+//! | [`telemetry`] | log lines, and traces where they are wanted |
 //! | [`housekeeping`] | pruning, backing up, restoring |
 //! | [`desk`] | one way to ask a station here or behind HTTP; [`client`] is the latter |
 //! | [`cli`], [`commands`] | the command line |
@@ -48,4 +49,5 @@ pub mod metrics;
 pub mod outgoing;
 pub mod output;
 pub mod story;
+pub mod telemetry;
 pub mod view;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::cost::CostModel;
 use crate::error::{Error, ErrorKind, Result};
@@ -132,7 +133,9 @@ impl Engine {
             for action in step.actions {
                 match action {
                     Action::Settle { not_run } => {
-                        let settled = settle::settled(self, &change.task, not_run).await?;
+                        let (task_id, provider) = (change.task.task_id, &change.task.provider_id);
+                        let span = tracing::info_span!("settle", %task_id, %provider);
+                        let settled = settle::settled(self, &change.task, not_run).instrument(span).await?;
                         let settled = TaskEvent::new(event.at, settled);
                         change.task.state = machine::step(&change.task.state, &settled).state;
                         change.events.push(settled);

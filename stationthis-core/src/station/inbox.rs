@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use crate::error::{Error, ErrorKind, FailureRecord, Result};
 use crate::id::TaskId;
 use crate::provider::{WebhookAuth, WebhookReading};
@@ -124,10 +126,15 @@ pub(crate) async fn tick(engine: &Engine) -> Result<usize> {
         }
     }
     // Side by side, so that the commits of many tasks share one wait for the disk.
-    let work = by_task.into_iter().map(|(task_id, items)| async move {
-        if let Err(error) = process(engine, task_id, items).await {
-            tracing::warn!(%task_id, %error, "webhooks of a task could not be processed; they are kept");
-        }
+    let work = by_task.into_iter().map(|(task_id, items)| {
+        let provider = items.first().map(|(_, item)| tracing::field::display(&item.provider_id));
+        let span = tracing::info_span!("webhook", %task_id, provider, count = items.len());
+        let processed = async move {
+            if let Err(error) = process(engine, task_id, items).await {
+                tracing::warn!(%task_id, %error, "webhooks of a task could not be processed; they are kept");
+            }
+        };
+        processed.instrument(span)
     });
     futures_util::future::join_all(work).await;
     Ok(count)

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use tracing::Instrument;
 
 use crate::error::Result;
 use crate::id::NoticeId;
@@ -120,7 +121,8 @@ fn receiver(engine: &Engine, target: &NotifyTarget) -> Receiver {
 /// Tries one notice, frees its slot and records what came of it.
 async fn deliver(engine: &Engine, to: Receiver, item: OutboxItem) {
     let id = item.id;
-    let receipt = attempt(engine, &item).await;
+    let span = tracing::info_span!("deliver", task_id = %item.task_id, channel = item.target.channel);
+    let receipt = attempt(engine, &item).instrument(span).await;
     let answered = !matches!(receipt, Ok(Receipt::Retry { .. }));
     with_lanes(engine, |lanes| lanes.end(&to, answered, engine.now()));
     let recorded = match receipt {

@@ -6,7 +6,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use stationthis_core::ErrorKind;
+use stationthis_core::{ErrorKind, TaskId};
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -53,6 +53,11 @@ pub(crate) async fn surround(State(timeout): State<Duration>, request: Request, 
     span.in_scope(|| tracing::debug!(status = response.status().as_u16(), took_ms, "answered"));
     metrics::answered(&method, route.as_ref(), response.status(), began);
     response
+}
+
+/// Says that the present request is about a task: its span is then in that task's trace.
+pub(crate) fn about(task: TaskId) {
+    tracing::Span::current().record("task_id", tracing::field::display(task));
 }
 
 fn harmless(id: &str) -> bool {

@@ -10,6 +10,7 @@ use stationthis_core::task::TaskRecord;
 use stationthis_core::{ErrorKind, TaskId};
 
 use crate::http::asker::Asker;
+use crate::http::frame;
 use crate::http::problem::Problem;
 use crate::http::query::{self, ListQuery, WaitQuery};
 use crate::http::tools;
@@ -59,7 +60,9 @@ pub(crate) async fn show(asker: Asker, Path(id): Path<String>, uri: Uri) -> Resu
 
 /// `POST /api/internal/tasks/{id}/cancel`: the wish is durable when this answers; what came of it is on the record.
 pub(crate) async fn cancel(asker: Asker, Path(id): Path<String>) -> Result<Json<TaskRecord>, Problem> {
-    Ok(Json(asker.caller.cancel(task_id(&id)?).await?))
+    let task = asker.caller.cancel(task_id(&id)?).await?;
+    frame::about(task.task_id);
+    Ok(Json(task))
 }
 
 /// What is no task id names no task.
