@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
@@ -58,9 +58,15 @@ impl<S: Sync> FromRequestParts<S> for Asker {
     }
 }
 
-/// The layer around the operator's routes.
-pub(crate) async fn operator_only(asker: Asker, request: Request, next: Next) -> Response {
+/// The layer around the operator's routes, which act across callers.
+pub(crate) async fn operator_only(
+    State(admin): State<Caller>,
+    asker: Asker,
+    mut request: Request,
+    next: Next,
+) -> Response {
     if asker.limits.is_none() {
+        request.extensions_mut().insert(Asker::operator(admin));
         return next.run(request).await;
     }
     let detail = "This is the operator's alone: a caller's API key does not open it.";
