@@ -67,7 +67,7 @@ impl Class {
         }
     }
 
-    const fn auth(self) -> WebhookAuth {
+    pub(super) const fn auth(self) -> WebhookAuth {
         match self {
             Self::Chosen => WebhookAuth::ProviderSignature,
             Self::Idem | Self::Lookup | Self::None => WebhookAuth::TaskUrl,

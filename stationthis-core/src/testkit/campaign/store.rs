@@ -108,6 +108,7 @@ impl Control {
 
     fn fate(&self) -> Fate {
         let mut state = self.state();
+        let state = &mut *state;
         if state.died {
             return Fate::Dead;
         }

@@ -9,7 +9,6 @@ use std::time::Duration;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use crate::error::{ErrorKind, Result, Retry};
-use crate::provider::ServiceProvider;
 use crate::secret::Secret;
 use crate::station::Station;
 use crate::store::TaskStore;
@@ -63,7 +62,7 @@ enum Landed {
     Started(Result<(Arc<dyn TaskStore>, Station)>),
     Ticked(Result<usize>),
     Asked(u64, usize, Result<TaskRecord>),
-    Cancelled(u64, usize, Result<TaskRecord>),
+    Cancelled(u64, Result<TaskRecord>),
     HookTaken(u64, HookPlan, u32, Result<()>),
 }
 
@@ -254,7 +253,7 @@ impl World {
                 let Some(asked) = self.asked.get(n) else { return };
                 let Some(task) = asked.answers.first().copied() else { return };
                 let caller = station.as_caller(asked.caller.clone());
-                Box::pin(async move { Landed::Cancelled(nth, n, caller.cancel(task).await) })
+                Box::pin(async move { Landed::Cancelled(nth, caller.cancel(task).await) })
             }
             Act::Hook { plan, tries } => match self.hook(&station, nth, plan.clone(), *tries) {
                 Some(flight) => flight,
@@ -355,7 +354,7 @@ impl World {
                     (Err(error), _) => self.wrong("a request was refused", &error),
                 }
             }
-            Landed::Cancelled(nth, _, done) => {
+            Landed::Cancelled(nth, done) => {
                 let act = self.under_way.remove(&nth);
                 match (done, act) {
                     (Ok(_), _) => {}
