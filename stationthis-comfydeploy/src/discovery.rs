@@ -21,7 +21,7 @@ use crate::pricing;
 use choose::Workflows;
 use stationthis_core::cost::RateCard;
 use stationthis_core::provider::Catalogue;
-use stationthis_core::{ProviderId, Result};
+use stationthis_core::{ProviderId, Result, ToolDefinition};
 use std::collections::HashMap;
 
 use crate::wire::deployment::Deployment;
@@ -32,6 +32,15 @@ const WARNINGS_MAX: usize = 200;
 
 /// Machines per page.
 const MACHINES_PAGE: u32 = 100;
+
+const MACHINE_LIST: page::List = page::List {
+    operation: Operation::ListMachines,
+    path: "/machines",
+    // Without it deleted machines are in the list, and nothing marks them.
+    filter: ("is_deleted", false),
+    size_name: "limit",
+    size: MACHINES_PAGE,
+};
 
 /// Sentences about what looked odd, bounded.
 #[derive(Debug, Default)]
@@ -70,15 +79,51 @@ pub(crate) async fn discover(client: &Client, id: &ProviderId, config: &ComfyDep
         }
         Err(error) => warnings.add(format!("The service's prices cannot be read: {error}.")),
     }
+    catalogue.tools = tools(id, workflows, &machines, &mut warnings);
+    catalogue.warnings = warnings.0;
+    Ok(catalogue)
+}
+
+/// The catalogue of an account whose lists were saved: what discovery makes of these answers of `GET /deployments` and
+/// `GET /machines`, each a JSON array, without asking anybody. It has no prices.
+///
+/// ```
+/// let catalogue = stationthis_comfydeploy::read_catalogue(&"comfydeploy".parse()?, b"[]", b"[]")?;
+/// assert!(catalogue.tools.is_empty());
+/// # Ok::<(), stationthis_core::Error>(())
+/// ```
+///
+/// # Errors
+/// `Corrupt` when an answer is no list. An entry that cannot be read is left out and named in the warnings.
+pub fn read_catalogue(id: &ProviderId, deployments: &[u8], machines: &[u8]) -> Result<Catalogue> {
+    let config = ComfyDeployConfig::default();
+    let mut warnings = Warnings::default();
+    let mut workflows = Workflows::default();
+    for entry in page::parse(&deployment_list(&config, false), 0, deployments, &mut warnings)?.entries {
+        workflows.add(entry, &config.environments, &mut warnings);
+    }
+    let machines = page::parse(&MACHINE_LIST, 0, machines, &mut warnings)?.entries;
+    let machines = machines.into_iter().map(|machine: Machine| (machine.id.clone(), machine)).collect();
+    let mut catalogue = Catalogue::new(tools(id, workflows, &machines, &mut warnings));
+    catalogue.warnings = warnings.0;
+    Ok(catalogue)
+}
+
+fn tools(
+    id: &ProviderId,
+    workflows: Workflows,
+    machines: &HashMap<String, Machine>,
+    warnings: &mut Warnings,
+) -> Vec<ToolDefinition> {
+    let mut tools = Vec::new();
     for workflow in workflows.into_sorted() {
         let key = workflow.id.clone();
-        match tool::of(id, workflow, &machines, &mut warnings) {
-            Ok(tool) => catalogue.tools.push(tool),
+        match tool::of(id, workflow, machines, warnings) {
+            Ok(tool) => tools.push(tool),
             Err(error) => warnings.add(format!("Workflow {key:?} is left out: {error}.")),
         }
     }
-    catalogue.warnings = warnings.0;
-    Ok(catalogue)
+    tools
 }
 
 async fn deployments(
@@ -119,15 +164,7 @@ pub fn read_page(body: &[u8]) -> Result<usize> {
 
 async fn machines(client: &Client, warnings: &mut Warnings) -> Result<HashMap<String, Machine>> {
     let mut machines = HashMap::new();
-    let list = page::List {
-        operation: Operation::ListMachines,
-        path: "/machines",
-        // Without it deleted machines are in the list, and nothing marks them.
-        filter: ("is_deleted", false),
-        size_name: "limit",
-        size: MACHINES_PAGE,
-    };
-    page::each(client, &list, warnings, |machine: Machine, _| {
+    page::each(client, &MACHINE_LIST, warnings, |machine: Machine, _| {
         machines.insert(machine.id.clone(), machine);
     })
     .await?;

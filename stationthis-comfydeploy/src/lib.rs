@@ -74,6 +74,7 @@ mod wire;
 
 pub use config::{ComfyDeployBuilder, ComfyDeployConfig, DEFAULT_BASE_URL};
 pub use details::EndpointDetails;
+pub use discovery::read_catalogue;
 #[doc(hidden)]
 pub use discovery::read_page;
 pub use inputs::SendAs;

@@ -8,11 +8,15 @@
 mod against_sim;
 #[path = "it/calls.rs"]
 mod calls;
+#[path = "it/canonical.rs"]
+mod canonical;
 #[path = "it/discovery.rs"]
 mod discovery;
 #[path = "it/recorded.rs"]
 mod recorded;
 #[path = "it/replay.rs"]
 mod replay;
+#[path = "it/statuses.rs"]
+mod statuses;
 #[path = "it/support.rs"]
 mod support;

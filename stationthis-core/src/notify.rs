@@ -2,9 +2,11 @@
 
 pub mod events;
 pub mod log;
+pub mod signing;
 
 pub use events::EventsNotifier;
 pub use log::LogNotifier;
+pub use signing::SigningKeys;
 
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::error::Result;
 use crate::id::NoticeId;
 use crate::task::TaskRecord;
 
@@ -29,7 +32,7 @@ use crate::task::TaskRecord;
 /// The future may be dropped at any point; the notice is then delivered again.
 ///
 /// # Errors
-/// There are none: what went wrong is a [`Receipt`], which decides what happens next.
+/// `deliver` has none: what went wrong is a [`Receipt`], which decides what happens next.
 ///
 /// # Proving it
 /// Deliver the same notice twice; refuse it for ever; be slow.
@@ -37,6 +40,18 @@ use crate::task::TaskRecord;
 pub trait Notifier: Send + Sync + std::fmt::Debug {
     /// The word that targets name it by (`log`, `events`, `webhook`, `telegram`); constant.
     fn channel(&self) -> &str;
+
+    /// Could a notice ever be delivered to this address? Asked when a request names it, so that a mistake is an answer
+    /// to the request and no dead letter later; calls nobody. An address that passes may be refused at delivery all the
+    /// same.
+    ///
+    /// # Errors
+    /// `InvalidInput` with a sentence for whoever named it.
+    fn check(&self, address: &str) -> Result<()>;
+
+    /// The receiver behind an address that was checked, such as the host of a URL. The outbox limits how much goes to
+    /// one receiver at a time, and spares one that does not answer. Equal for all addresses where there is only one.
+    fn destination(&self, address: &str) -> String;
 
     /// One attempt to deliver one notice.
     async fn deliver(&self, notice: &Notice) -> Receipt;

@@ -24,13 +24,14 @@ pub use events::{EventStream, Lagged, TaskUpdate};
 pub use inbox::WEBHOOK_BYTES_MAX;
 pub use review::Explanation;
 
+use bytes::Bytes;
 use tokio_util::task::TaskTracker;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::CallerId;
 use crate::registry::{RefreshOutcome, ToolRegistry};
 use crate::station::engine::Engine;
-use crate::store::{PAGE_MAX, StoreStats, TaskQuery};
+use crate::store::{Document, PAGE_MAX, Put, StoreStats, TaskQuery};
 use crate::time::Timestamp;
 use crate::webhook::WebhookRequest;
 
@@ -163,6 +164,24 @@ impl Station {
                 return Ok(count);
             }
         }
+    }
+
+    /// A document of the application's own: settings that must survive, beside the tasks and in the same store.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`.
+    pub async fn get_document(&self, namespace: &str, key: &str) -> Result<Option<Document>> {
+        self.engine.store.get_document(namespace, key).await
+    }
+
+    /// Writes a document of the application's own if its version is still `expected` (`None`: if there is none).
+    ///
+    /// The namespaces `registry`, `learned`, `station`, `rateCard` and `callerNotify` are the station's: choose others.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`.
+    pub async fn put_document(&self, namespace: &str, key: &str, expected: Option<u64>, bytes: Bytes) -> Result<Put> {
+        self.engine.store.put_document(namespace, key, expected, bytes).await
     }
 
     /// Can the store be reached?

@@ -4,8 +4,6 @@ mod memory;
 mod notice;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-#[cfg(test)]
-pub(crate) mod suite;
 mod totals;
 mod webhook;
 
@@ -24,6 +22,7 @@ use bytes::Bytes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{CallerId, NoticeId, ProviderId, RunId, TaskId, ToolId};
 use crate::store::notice::unknown_notice;
+use crate::store::webhook::inbox_full;
 use crate::task::TaskRecord;
 use crate::task::event::TaskEvent;
 use crate::task::state::TaskStatus;
@@ -50,7 +49,7 @@ use crate::time::Timestamp;
 /// `Conflict` when a record names a run that belongs to another task of the same provider.
 ///
 /// # Proving it
-/// Both stores of this crate run one suite; see `store/suite.rs`.
+/// `store_suite!` (feature `testkit`) makes a test of each scenario of this contract. Both stores of this crate run it.
 #[async_trait]
 pub trait TaskStore: Send + Sync + std::fmt::Debug {
     /// Writes a new task with its first events. A second task with the same caller and idempotency key, or with the
@@ -73,8 +72,9 @@ pub trait TaskStore: Send + Sync + std::fmt::Debug {
     /// `expected`. The record is stored with `expected + 1`. A notice whose id is known already is not added again.
     async fn commit(&self, expected: u64, change: &Change) -> Result<Committed>;
 
-    /// Leases tasks of some providers whose `due_at` is not after `claim.now`, the longest due first; [`PAGE_MAX`]
-    /// bounds every claim. A leased task is not claimed again before its lease ends, by its owner neither.
+    /// Leases tasks of some providers whose `due_at` is not after `claim.now`; [`PAGE_MAX`] bounds every claim. A leased
+    /// task is not claimed again before its lease ends, by its owner neither. Those come first that are free the longest:
+    /// due, and no longer leased.
     async fn claim_due(&self, claim: &Claim, of: &ProviderFilter) -> Result<Claimed<TaskRecord>>;
 
     /// Leases tasks that wait for a run slot at `provider` (`submit_at` is not after `claim.now`), in the order of their
@@ -94,12 +94,12 @@ pub trait TaskStore: Send + Sync + std::fmt::Debug {
         runs_max: usize,
     ) -> Result<Claimed<TaskRecord>>;
 
-    /// Leases notices whose time has come, the longest due first.
+    /// Leases notices whose time has come, in the same order.
     async fn claim_notices(&self, claim: &Claim) -> Result<Claimed<OutboxItem>>;
 
     /// Writes what came of one attempt to deliver, frees the lease, and appends the event, if there is one, to the
-    /// notice's task. What was delivered stays delivered, whatever a slower attempt says. A notice that was never added
-    /// is `NotFound`.
+    /// notice's task. What was delivered or given up stays so, whatever a slower attempt says, but that it arrived after
+    /// all. A notice that was never added is `NotFound`.
     async fn finish_notice(&self, id: NoticeId, outcome: &NoticeOutcome, event: Option<&TaskEvent>) -> Result<()>;
 
     /// Notices, the newest first, a page at a time.
@@ -116,7 +116,8 @@ pub trait TaskStore: Send + Sync + std::fmt::Debug {
     /// Besides the general ones `StoreUnavailable` while [`INBOX_MAX`] wait already.
     async fn append_inbox(&self, item: &InboxItem) -> Result<Appended>;
 
-    /// Leases inbox items, oldest first.
+    /// Leases inbox items: first those that nobody looked at yet, oldest first; then those that were parked or whose
+    /// lease ended.
     async fn claim_inbox(&self, claim: &Claim) -> Result<Claimed<(u64, InboxItem)>>;
 
     /// Drops inbox items that led to no commit, or frees their lease and parks them until a time; those that are gone

@@ -19,8 +19,9 @@ impl Timestamp {
     /// Microseconds since 1970; values past the years -9999..9999 are clamped to that range.
     #[must_use]
     pub fn from_micros(micros: i64) -> Self {
-        let (min, max) = (jiff::Timestamp::MIN.as_microsecond(), jiff::Timestamp::MAX.as_microsecond());
-        Self(micros.clamp(min, max))
+        // Whole seconds: within its last second jiff writes times that it does not take as microseconds.
+        let (min, max) = (jiff::Timestamp::MIN.as_second(), jiff::Timestamp::MAX.as_second());
+        Self(micros.clamp(min * 1_000_000, max * 1_000_000))
     }
 
     /// Microseconds since 1970.
@@ -75,7 +76,7 @@ impl FromStr for Timestamp {
     /// Reads RFC 3339; digits past the microsecond are cut.
     fn from_str(text: &str) -> Result<Self, Error> {
         text.parse::<jiff::Timestamp>()
-            .map(|at| Self(at.as_microsecond()))
+            .map(|at| Self::from_micros(at.as_microsecond()))
             .map_err(|e| Error::new(ErrorKind::InvalidInput, "parse timestamp").with_source(e))
     }
 }
@@ -158,7 +159,16 @@ mod tests {
         assert_eq!(at.plus(Duration::MAX), at);
         assert_eq!(Timestamp::from_micros(5).since(Timestamp::from_micros(9)), Duration::ZERO);
         assert_eq!(Timestamp::from_micros(5).micros_since(Timestamp::from_micros(9)), -4);
-        assert!(at.to_string().contains("9999"), "{at}");
+    }
+
+    #[test]
+    fn the_ends_of_the_calendar_are_written_so_that_they_can_be_read() {
+        for micros in [i64::MIN, i64::MAX, 0] {
+            let at = Timestamp::from_micros(micros);
+            assert_eq!(at.to_string().parse::<Timestamp>().unwrap(), at, "{at}");
+        }
+        let last: Timestamp = "9999-12-30T22:00:00.999999999Z".parse().unwrap();
+        assert_eq!(last.to_string(), "9999-12-30T22:00:00.000000Z");
     }
 
     #[tokio::test(start_paused = true)]

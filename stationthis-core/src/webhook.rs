@@ -89,8 +89,18 @@ impl std::fmt::Debug for WebhookRequest {
 /// A URL carries `t={keyId}.{expiry}.{mac}`, where the MAC is HMAC-SHA256 over provider, task and expiry: a token for
 /// one task opens no other, and ends by itself. Several keys may be alive, so that they can be rotated; the first one
 /// signs. Keep them across restarts, or callbacks of running tasks are refused (polling then still finds their end).
+///
+/// A token may come more than once: a repeated webhook is deduplicated by what it says, so a replay does nothing.
 #[derive(Clone)]
-pub struct CallbackKeys(Vec<(String, Secret)>);
+pub struct CallbackKeys(Vec<CallbackKey>);
+
+#[derive(Clone)]
+struct CallbackKey {
+    id: String,
+    key: Secret,
+    /// When it stops being accepted; `None`: it does not.
+    until: Option<Timestamp>,
+}
 
 /// Key ids stand in every URL.
 const KEY_ID_CHARS_MAX: usize = 16;
@@ -104,14 +114,14 @@ impl CallbackKeys {
     /// # Errors
     /// `InvalidInput` for a key of fewer than 32 bytes or a key id that is not 1 to 16 letters and digits.
     pub fn new(key_id: impl Into<String>, key: Secret) -> Result<Self> {
-        Self(Vec::new()).with_older(key_id, key)
+        Self(Vec::new()).with_older(key_id, key, None)
     }
 
-    /// With one more key that is still accepted but no longer signs.
+    /// With one more key that no longer signs and is accepted until `until`.
     ///
     /// # Errors
     /// As [`CallbackKeys::new`].
-    pub fn with_older(mut self, key_id: impl Into<String>, key: Secret) -> Result<Self> {
+    pub fn with_older(mut self, key_id: impl Into<String>, key: Secret, until: Option<Timestamp>) -> Result<Self> {
         let key_id = key_id.into();
         let refused = |reason: &str| Error::new(ErrorKind::InvalidInput, "take callback key").with_message(reason);
         if key.expose().len() < KEY_BYTES_MIN {
@@ -120,7 +130,7 @@ impl CallbackKeys {
         if key_id.is_empty() || key_id.len() > KEY_ID_CHARS_MAX || !key_id.bytes().all(|b| b.is_ascii_alphanumeric()) {
             return Err(refused("A key id is 1 to 16 letters and digits."));
         }
-        self.0.push((key_id, key));
+        self.0.push(CallbackKey { id: key_id, key, until });
         Ok(self)
     }
 
@@ -136,7 +146,7 @@ impl CallbackKeys {
     /// The callback URL of a task under a public base URL, good until `expires_at`.
     #[must_use]
     pub fn url(&self, base: &str, provider: &ProviderId, task: TaskId, expires_at: Timestamp) -> Option<Secret> {
-        let (key_id, key) = self.0.first()?;
+        let CallbackKey { id: key_id, key, .. } = self.0.first()?;
         let expiry_s = expires_at.as_micros() / 1_000_000;
         let mac = crate::hex(&mac_of(key, provider, task, expiry_s)?.finalize().into_bytes());
         let base = base.trim_end_matches('/');
@@ -148,7 +158,8 @@ impl CallbackKeys {
     /// Constant-time in the MAC.
     ///
     /// # Errors
-    /// `Unauthorized` when the token is missing, malformed, made for another task or with an unknown key, or expired.
+    /// `Unauthorized` when the token is missing, malformed, made for another task or with an unknown key, or
+    /// when it or its key has ended.
     pub fn verify(&self, request: &WebhookRequest) -> Result<String> {
         let refused =
             |reason: &'static str| Error::new(ErrorKind::Unauthorized, "check callback token").with_message(reason);
@@ -160,13 +171,20 @@ impl CallbackKeys {
             return Err(refused("The callback token is malformed."));
         };
         let expiry_s: i64 = expiry.parse().map_err(|_| refused("The callback token is malformed."))?;
+        if expiry_s.to_string() != expiry {
+            return Err(refused("The callback token is malformed."));
+        }
         let mac = crate::unhex(mac).ok_or_else(|| refused("The callback token is malformed."))?;
-        let key = self.0.iter().find(|(id, _)| id == key_id).map(|(_, key)| key);
-        let key = key.ok_or_else(|| refused("The callback token was made with an unknown key."))?;
-        let expected = mac_of(key, &provider, task, expiry_s).ok_or_else(|| refused("The key cannot be used."))?;
+        let known = self.0.iter().find(|key| key.id == key_id);
+        let known = known.ok_or_else(|| refused("The callback token was made with an unknown key."))?;
+        let expected =
+            mac_of(&known.key, &provider, task, expiry_s).ok_or_else(|| refused("The key cannot be used."))?;
         expected.verify_slice(&mac).map_err(|_| refused("The callback token is wrong."))?;
         if request.received_at > Timestamp::from_micros(expiry_s.saturating_mul(1_000_000)) {
             return Err(refused("The callback token has expired."));
+        }
+        if known.until.is_some_and(|until| request.received_at >= until) {
+            return Err(refused("The key of the callback token has ended."));
         }
         Ok(key_id.to_owned())
     }
@@ -198,7 +216,7 @@ pub const CALLBACK_GRACE: Duration = Duration::from_secs(3600);
 
 impl std::fmt::Debug for CallbackKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(id, _)| id)).finish()
+        f.debug_list().entries(self.0.iter().map(|key| &key.id)).finish()
     }
 }
 
@@ -261,7 +279,7 @@ mod tests {
             old.url("https://host.example/base", &provider(), TaskId::generate(), now.plus(CALLBACK_GRACE)).unwrap();
         let new = CallbackKeys::new("k2", Secret::new("n".repeat(32))).unwrap();
         assert!(new.verify(&request(url.expose(), now)).is_err());
-        let both = new.with_older("k1", old_key).unwrap();
+        let both = new.with_older("k1", old_key, None).unwrap();
         assert_eq!(both.verify(&request(url.expose(), now)).unwrap(), "k1");
         assert!(CallbackKeys::new("k3", Secret::new("short")).is_err());
     }

@@ -4,9 +4,19 @@
 
 #[path = "it/bench.rs"]
 mod bench;
+#[path = "it/callback_keys.rs"]
+mod callback_keys;
 #[path = "it/callers.rs"]
 mod callers;
 #[path = "it/crashes.rs"]
 mod crashes;
+#[path = "it/fairness.rs"]
+mod fairness;
+#[path = "it/hooks.rs"]
+mod hooks;
 #[path = "it/life.rs"]
 mod life;
+#[path = "it/outbox.rs"]
+mod outbox;
+#[path = "it/review.rs"]
+mod review;

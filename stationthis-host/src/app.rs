@@ -1,6 +1,7 @@
 //! From a configuration to a station at work.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,18 +11,19 @@ use stationthis_core::cost::RateCard;
 use stationthis_core::station::{Caller, Station, StationHandle};
 use stationthis_core::store::{SqliteStore, TaskStore};
 use stationthis_core::task::policy::{Policy, UnpricedPolicy};
-use stationthis_core::{CallerId, Error, ErrorKind, Result, Secret};
+use stationthis_core::{CallerId, Error, ErrorKind, Result, Secret, SystemClock};
 
 use crate::client::is_local;
 use crate::config::{Config, Unpriced};
 use crate::data_dir::DataDir;
+use crate::outgoing::{Guard, GuardedClient, WebhookNotifier};
 
 /// The name under which a host holds its work: its data folder has one holder, so this is its alone, and the same
 /// after a restart.
 const INSTANCE: &str = "host";
 
 /// Who everything on one host belongs to.
-const CALLER: &str = "local";
+pub(crate) const CALLER: &str = "local";
 
 /// The folder of what the simulator made, within the data folder: its tools and tasks never meet real ones.
 const SIM_FOLDER: &str = "sim";
@@ -55,6 +57,7 @@ impl Service {
 pub struct App {
     station: Station,
     handle: StationHandle,
+    downloads: GuardedClient,
     sim: Option<SimServer>,
     /// Held for its lock.
     _data: DataDir,
@@ -69,11 +72,12 @@ impl App {
     /// `InvalidInput` for a configuration that cannot work, `Conflict` when another host has the folder,
     /// `StoreUnavailable` or `Corrupt` for its content, `Unavailable` when the simulator's port is taken.
     pub async fn start(config: &Config, service: Service, public_url: Option<String>) -> Result<Self> {
-        let data = DataDir::open(match service {
-            Service::ComfyDeploy => config.data_dir.clone(),
-            Service::Simulator(..) => config.data_dir.join(SIM_FOLDER),
-        })?;
+        let data = DataDir::open(data_folder(config, matches!(service, Service::Simulator(..))))?;
         let (provider, sim) = provider(config, service).await?;
+        let service_url = sim.as_ref().map_or_else(|| config.comfydeploy.api_url.clone(), SimServer::base_url);
+        let downloads = GuardedClient::new(guard(config).trusting(&service_url_of(&service_url)?))?;
+        let webhooks = GuardedClient::new(guard(config))?;
+        let webhooks = WebhookNotifier::new(webhooks, data.webhook_keys()?, Arc::new(SystemClock));
         let store: Arc<dyn TaskStore> = Arc::new(SqliteStore::open(data.database()).await?);
         #[cfg(feature = "testkit")]
         let store = crate::halt::wrapped(store)?;
@@ -81,6 +85,7 @@ impl App {
             .provider(Arc::new(provider))
             .store(store)
             .callback_keys(data.callback_keys()?)
+            .notifier(Arc::new(webhooks))
             .public_url(public_url)
             .policy(policy(config))
             .instance(INSTANCE);
@@ -89,7 +94,7 @@ impl App {
         }
         let station = builder.build()?;
         let handle = station.start().await?;
-        Ok(Self { station, handle, sim, _data: data })
+        Ok(Self { station, handle, downloads, sim, _data: data })
     }
 
     /// The station.
@@ -102,6 +107,12 @@ impl App {
     #[must_use]
     pub fn sim(&self) -> Option<&Sim> {
         self.sim.as_ref().map(|server| &server.sim)
+    }
+
+    /// What fetches outputs: public addresses, the opened ranges, and the service's own host and port.
+    #[must_use]
+    pub const fn downloads(&self) -> &GuardedClient {
+        &self.downloads
     }
 
     /// The station as this host's own caller.
@@ -131,6 +142,20 @@ impl App {
 /// None: the name is a constant that fits.
 pub fn caller_id() -> Result<CallerId> {
     CallerId::new(CALLER)
+}
+
+/// Where the host keeps what must survive, with the service or with the simulator.
+pub(crate) fn data_folder(config: &Config, simulated: bool) -> PathBuf {
+    if simulated { config.data_dir.join(SIM_FOLDER) } else { config.data_dir.clone() }
+}
+
+/// What the configuration opens for addresses that others name.
+pub(crate) fn guard(config: &Config) -> Guard {
+    Guard::new(config.allow_private_targets.clone())
+}
+
+fn service_url_of(text: &str) -> Result<url::Url> {
+    url::Url::parse(text).map_err(|e| Error::new(ErrorKind::InvalidInput, "read service address").with_source(e))
 }
 
 async fn provider(config: &Config, service: Service) -> Result<(ComfyDeploy, Option<SimServer>)> {

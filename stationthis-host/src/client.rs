@@ -43,6 +43,12 @@ impl HostClient {
         Ok(Self { http: http_client(&base_url, TIMEOUT)?, base: base_url, key })
     }
 
+    /// Is the host on this machine?
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        is_local(&self.base)
+    }
+
     /// One call under `/api/internal/`; `path` parts are escaped here.
     ///
     /// # Errors
@@ -89,7 +95,7 @@ impl HostClient {
 }
 
 /// An HTTP client for one place: straight to loopback, whatever proxy the environment names.
-pub(crate) fn http_client(url: &Url, timeout: Duration) -> Result<reqwest::Client> {
+fn http_client(url: &Url, timeout: Duration) -> Result<reqwest::Client> {
     let builder = reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).timeout(timeout);
     let builder = if is_local(url) { builder.no_proxy() } else { builder };
     builder.build().map_err(|e| Error::new(ErrorKind::Unexpected, "make HTTP client").with_source(e))

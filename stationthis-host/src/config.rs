@@ -1,12 +1,16 @@
 //! The host's configuration: defaults that are compiled in, a file, the environment, flags, each laid over the last.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
 use stationthis_core::cost::DurationPolicy;
 use stationthis_core::{Error, ErrorKind, Result, Secret};
 use toml::{Table, Value};
+
+use crate::http::CallerLimits;
+use crate::outgoing::AddressRange;
 
 /// Every setting with its default, as the text that `config.default.toml` holds.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
@@ -18,12 +22,16 @@ const FILE_BYTES_MAX: u64 = 256 * 1024;
 const API_KEY_CHARS_MIN: usize = 16;
 
 /// The environment variables and the keys they set.
-const VARIABLES: [(&str, &str); 13] = [
+const VARIABLES: [(&str, &str); 17] = [
     ("STATIONTHIS_LISTEN", "listen"),
     ("STATIONTHIS_PUBLIC_URL", "public_url"),
     ("STATIONTHIS_DATA_DIR", "data_dir"),
     ("STATIONTHIS_API_KEY", "api_key"),
+    ("STATIONTHIS_RATE_LIMIT_PER_MIN", "rate_limit_per_min"),
+    ("STATIONTHIS_RATE_LIMIT_BURST", "rate_limit_burst"),
+    ("STATIONTHIS_WAITS_PER_CALLER", "waits_per_caller"),
     ("STATIONTHIS_RATES", "rates"),
+    ("STATIONTHIS_ALLOW_PRIVATE_TARGETS", "allow_private_targets"),
     ("STATIONTHIS_TASK_DEADLINE_S", "task_deadline_s"),
     ("STATIONTHIS_POLL_INTERVAL_MS", "poll_interval_ms"),
     ("STATIONTHIS_LOOKUP_INTERVAL_MS", "lookup_interval_ms"),
@@ -49,12 +57,24 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Where everything durable is kept.
     pub data_dir: PathBuf,
-    /// What clients of the HTTP API must send.
+    /// The operator's key for the HTTP API.
     #[serde(default, deserialize_with = "api_key")]
     pub api_key: Option<Secret>,
+    /// Requests a minute of each caller, in the long run.
+    #[serde(deserialize_with = "requests")]
+    pub rate_limit_per_min: NonZeroU32,
+    /// Requests of each caller at once, after a pause.
+    #[serde(deserialize_with = "requests")]
+    pub rate_limit_burst: NonZeroU32,
+    /// Requests of each caller that wait for a task's end at the same time.
+    #[serde(deserialize_with = "waits")]
+    pub waits_per_caller: usize,
     /// The file with the operator's own prices.
     #[serde(default)]
     pub rates: Option<PathBuf>,
+    /// Private addresses that callers' webhooks and outputs may reach all the same.
+    #[serde(deserialize_with = "ranges")]
+    pub allow_private_targets: Vec<AddressRange>,
     /// Seconds from a task's acceptance to its certain end.
     #[serde(default, deserialize_with = "deadline")]
     pub task_deadline_s: Option<u64>,
@@ -153,6 +173,12 @@ impl Config {
         Self::load(flags, &|name| std::env::var(name).ok())
     }
 
+    /// What each caller may ask of the host.
+    #[must_use]
+    pub const fn caller_limits(&self) -> CallerLimits {
+        CallerLimits::new(self.rate_limit_per_min, self.rate_limit_burst, self.waits_per_caller)
+    }
+
     /// Refuses an address that others can reach when no key protects it.
     ///
     /// # Errors
@@ -213,7 +239,7 @@ fn merge(table: &mut Table, over: Table) {
 
 /// Sets a dotted key from text: a whole number where the text is one and the key counts something, else text.
 fn set(table: &mut Table, key: &str, text: &str) {
-    let counts = key.ends_with("_s") || key.ends_with("_ms");
+    let counts = ["_s", "_ms", "_min", "_burst", "_per_caller"].iter().any(|end| key.ends_with(end));
     let value = text.parse().ok().filter(|_| counts).map_or_else(|| Value::String(text.to_owned()), Value::Integer);
     match key.split_once('.') {
         Some((section, key)) => {
@@ -239,6 +265,18 @@ fn http_url<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<String, D
 
 fn http_url_maybe<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<String>, D::Error> {
     http_url(from).map(Some)
+}
+
+/// A list, or, as a variable has it, one text with commas.
+fn ranges<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Vec<AddressRange>, D::Error> {
+    let texts: Vec<String> = match Value::deserialize(from)? {
+        Value::String(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
+        Value::Array(list) => list.iter().map(|part| part.as_str().unwrap_or_default().to_owned()).collect(),
+        _ => return Err(serde::de::Error::custom("a list of ranges of addresses is needed")),
+    };
+    let read =
+        |text: &String| text.parse().map_err(|e: Error| serde::de::Error::custom(e.message().unwrap_or_default()));
+    texts.iter().map(read).collect()
 }
 
 fn secret<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<Secret>, D::Error> {
@@ -281,6 +319,18 @@ fn lookup_interval<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Op
 fn absent_after<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<u64>, D::Error> {
     // An hour: the default time in which a task has to start.
     whole(from, 100, 3_600_000)
+}
+
+fn requests<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<NonZeroU32, D::Error> {
+    // A million a minute is as good as no limit.
+    let number = whole(from, 1, 1_000_000)?.and_then(|number| NonZeroU32::new(u32::try_from(number).ok()?));
+    number.ok_or_else(|| serde::de::Error::custom("a whole number is needed"))
+}
+
+fn waits<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<usize, D::Error> {
+    // As many as there are connections.
+    let number = whole(from, 1, 512)?.and_then(|number| usize::try_from(number).ok());
+    number.ok_or_else(|| serde::de::Error::custom("a whole number is needed"))
 }
 
 #[cfg(test)]

@@ -1,14 +1,15 @@
 //! The folder in which a host keeps what must survive it.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{ErrorKind as IoKind, Read, Write};
+pub mod keys;
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
+use stationthis_core::notify::SigningKeys;
 use stationthis_core::webhook::CallbackKeys;
-use stationthis_core::{Error, ErrorKind, Result, Secret};
+use stationthis_core::{Error, ErrorKind, Result, Timestamp};
 
-/// Many keys' worth; more is not a key file.
-const KEY_FILE_BYTES_MAX: u64 = 16 * 1024;
+pub use keys::{KeyFile, KeyState, StoredKey, StoredKeys};
 
 /// A data folder, held exclusively: two hosts on one folder would take each other's leases for their own.
 ///
@@ -28,11 +29,7 @@ impl DataDir {
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
         let failed = |e: std::io::Error| unavailable(&path, e);
-        let mut builder = DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&path).map_err(failed)?;
+        make(&path)?;
         let lock = private().create(true).truncate(false).open(path.join("lock")).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path, _lock: lock }),
@@ -55,48 +52,30 @@ impl DataDir {
         self.path.join("stationthis.sqlite3")
     }
 
-    /// The keys of callback URLs, made at the first start (mode 0600): a line `ID KEY` each, the first one signs.
+    /// The keys of callback URLs, made at the first start: those of [`KeyFile::callback`] that are accepted now.
     ///
     /// # Errors
     /// `Corrupt` when the file cannot be understood, `StoreUnavailable` when it cannot be read or written.
     pub fn callback_keys(&self) -> Result<CallbackKeys> {
-        let path = self.path.join("callback-keys");
-        let mut text = String::new();
-        match File::open(&path) {
-            Ok(file) => {
-                file.take(KEY_FILE_BYTES_MAX).read_to_string(&mut text).map_err(|e| unavailable(&path, e))?;
-                parse(&text).ok_or_else(|| {
-                    Error::new(ErrorKind::Corrupt, "read callback keys")
-                        .with_message(format!("{} holds no lines of `ID KEY`.", path.display()))
-                })
-            }
-            Err(e) if e.kind() == IoKind::NotFound => {
-                let (keys, key) = CallbackKeys::generate()?;
-                write_private(&path, &format!("k1 {}\n", key.expose())).map_err(|e| unavailable(&path, e))?;
-                Ok(keys)
-            }
-            Err(e) => Err(unavailable(&path, e)),
-        }
+        KeyFile::callback(&self.path).open()?.callback_keys(Timestamp::now())
+    }
+
+    /// The master keys of outgoing webhooks, made at the first start: those of [`KeyFile::webhooks`] that sign now.
+    ///
+    /// # Errors
+    /// As [`callback_keys`](Self::callback_keys).
+    pub fn webhook_keys(&self) -> Result<SigningKeys> {
+        KeyFile::webhooks(&self.path).open()?.signing_keys(Timestamp::now())
     }
 }
 
-fn parse(text: &str) -> Option<CallbackKeys> {
-    let mut lines = text.lines().filter(|line| !line.trim().is_empty()).map(|line| line.trim().split_once(' '));
-    let (id, key) = lines.next()??;
-    let first = CallbackKeys::new(id, Secret::new(key.trim())).ok()?;
-    lines.try_fold(first, |keys, line| {
-        let (id, key) = line?;
-        keys.with_older(id, Secret::new(key.trim())).ok()
-    })
-}
-
-/// Whole or not at all: a key file that was cut short would refuse every callback after the next start.
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    let part = path.with_extension("part");
-    let mut file = private().create(true).truncate(true).open(&part)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(part, path)
+/// Makes the folder where it is missing, for its owner only.
+fn make(path: &Path) -> Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|e| unavailable(path, e))
 }
 
 fn private() -> OpenOptions {
@@ -115,8 +94,11 @@ fn unavailable(path: &Path, error: std::io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use stationthis_core::{ProviderId, TaskId};
+
     use super::*;
-    use stationthis_core::{ProviderId, TaskId, Timestamp};
 
     #[test]
     fn a_folder_has_one_holder_and_is_free_after_it() {

@@ -1,5 +1,7 @@
 //! One way to ask a station, whether it is in this process or behind a host's HTTP API.
 
+mod callers;
+
 use std::time::Duration;
 
 use reqwest::Method;
@@ -10,9 +12,10 @@ use stationthis_core::store::TaskQuery;
 use stationthis_core::task::TaskRecord;
 use stationthis_core::{IdempotencyKey, Result, TaskId};
 
-use crate::app::{App, Service};
+use crate::app::{self, App, Service};
 use crate::client::HostClient;
 use crate::config::Config;
+use crate::outgoing::GuardedClient;
 use crate::view::ToolView;
 
 /// A station that a command asks: this process's own, or a running host.
@@ -23,7 +26,7 @@ pub struct Desk {
 
 #[derive(Debug)]
 enum Place {
-    Host(HostClient),
+    Host(HostClient, GuardedClient),
     Own(Box<App>, Caller),
 }
 
@@ -55,11 +58,23 @@ impl Desk {
     /// As [`HostClient::new`] and [`App::start`].
     pub async fn open(config: &Config, host: Option<&str>, service: Service) -> Result<Self> {
         if let Some(url) = host {
-            return Ok(Self { place: Place::Host(HostClient::new(url, config.api_key.clone())?) });
+            let client = HostClient::new(url, config.api_key.clone())?;
+            // A host on this machine may serve a simulator, whose outputs are on this machine too.
+            let guard = if client.is_local() { app::guard(config).opening_loopback() } else { app::guard(config) };
+            return Ok(Self { place: Place::Host(client, GuardedClient::new(guard)?) });
         }
         let app = App::start(config, service, None).await?;
         let caller = app.caller()?;
         Ok(Self { place: Place::Own(Box::new(app), caller) })
+    }
+
+    /// What fetches outputs.
+    #[must_use]
+    pub const fn downloads(&self) -> &GuardedClient {
+        match &self.place {
+            Place::Host(_, downloads) => downloads,
+            Place::Own(app, _) => app.downloads(),
+        }
     }
 
     /// Every listed tool; a station of our own asks its provider first.
@@ -68,7 +83,7 @@ impl Desk {
     /// `Unavailable` when there is no catalogue at all.
     pub async fn tools(&self) -> Result<Vec<ToolView>> {
         match &self.place {
-            Place::Host(host) => Ok(host.call::<ToolList>(Method::GET, &["tools"], &[], &[], None).await?.tools),
+            Place::Host(host, _) => Ok(host.call::<ToolList>(Method::GET, &["tools"], &[], &[], None).await?.tools),
             Place::Own(app, caller) => {
                 discover(app, true).await?;
                 Ok(ToolView::all(caller))
@@ -82,7 +97,7 @@ impl Desk {
     /// `NotFound`, with suggestions in its message.
     pub async fn tool(&self, name: &str) -> Result<ToolView> {
         match &self.place {
-            Place::Host(host) => host.call(Method::GET, &["tools", name], &[], &[], None).await,
+            Place::Host(host, _) => host.call(Method::GET, &["tools", name], &[], &[], None).await,
             Place::Own(app, caller) => {
                 discover(app, false).await?;
                 Ok(ToolView::new(caller.resolve(name)?.as_ref(), &caller.tools(), caller))
@@ -96,7 +111,7 @@ impl Desk {
     /// As [`Caller::run`].
     pub async fn run(&self, tool: &str, inputs: Map<String, Value>, key: Option<&str>) -> Result<TaskRecord> {
         match &self.place {
-            Place::Host(host) => {
+            Place::Host(host, _) => {
                 let headers: Vec<(&str, &str)> = key.map(|key| ("Idempotency-Key", key)).into_iter().collect();
                 let body = json!({ "inputs": inputs });
                 host.call(Method::POST, &["run", tool], &[], &headers, Some(&body)).await
@@ -115,7 +130,7 @@ impl Desk {
     /// `NotFound`, or `Unavailable` while the host cannot be reached.
     pub async fn glance(&self, id: TaskId) -> Result<TaskRecord> {
         match &self.place {
-            Place::Host(host) => {
+            Place::Host(host, _) => {
                 let wait = [("wait", "1".to_owned())];
                 host.call(Method::GET, &["tasks", &id.to_string()], &wait, &[], None).await
             }
@@ -129,7 +144,7 @@ impl Desk {
     /// `NotFound`.
     pub async fn task(&self, id: TaskId) -> Result<TaskRecord> {
         match &self.place {
-            Place::Host(host) => host.call(Method::GET, &["tasks", &id.to_string()], &[], &[], None).await,
+            Place::Host(host, _) => host.call(Method::GET, &["tasks", &id.to_string()], &[], &[], None).await,
             Place::Own(_, caller) => caller.task(id).await,
         }
     }
@@ -140,7 +155,7 @@ impl Desk {
     /// `InvalidInput` for an unknown status.
     pub async fn tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskRecord>> {
         match &self.place {
-            Place::Host(host) => {
+            Place::Host(host, _) => {
                 let mut query = vec![("limit", filter.limit.to_string())];
                 query.extend(filter.status.clone().map(|status| ("status", status)));
                 query.extend(filter.tool.clone().map(|tool| ("tool", tool)));
@@ -166,7 +181,7 @@ impl Desk {
     /// As [`App::shutdown`].
     pub async fn close(self) -> Result<()> {
         match self.place {
-            Place::Host(_) => Ok(()),
+            Place::Host(..) => Ok(()),
             Place::Own(app, _) => app.shutdown().await,
         }
     }

@@ -20,6 +20,8 @@
 //! | [`data_dir`] | the folder of what must survive: lock, database, callback keys |
 //! | [`app`] | from a configuration to a station at work |
 //! | [`http`] | the HTTP API and the webhooks, as an [`axum::Router`]; [`http::server`] serves one |
+//! | [`outgoing`] | webhooks to callers, and the guard of every address that somebody else names |
+//! | [`keys`] | API keys, each bound to a caller |
 //! | [`view`] | a tool with its price and its freshness |
 //! | [`desk`] | one way to ask a station here or behind HTTP; [`client`] is the latter |
 //! | [`cli`], [`commands`] | the command line |
@@ -35,5 +37,7 @@ pub mod desk;
 #[cfg(feature = "testkit")]
 mod halt;
 pub mod http;
+pub mod keys;
+pub mod outgoing;
 pub mod output;
 pub mod view;

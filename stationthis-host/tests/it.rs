@@ -17,6 +17,8 @@ mod bench;
 mod commands;
 #[path = "it/hooks.rs"]
 mod hooks;
+#[path = "it/isolation.rs"]
+mod isolation;
 #[path = "it/keys.rs"]
 mod keys;
 #[path = "it/outage.rs"]

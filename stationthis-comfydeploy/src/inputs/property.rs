@@ -4,6 +4,8 @@ use super::Class;
 use crate::wire::given::Given;
 use crate::wire::graph::{Fields, Node};
 use serde_json::{Map, Number, Value, json};
+use stationthis_core::JsonDoc;
+use stationthis_core::tool::validate::InputValidator;
 
 /// The property, and whether the run fails without it.
 pub(super) struct Property {
@@ -89,7 +91,9 @@ fn channel() -> Value {
 }
 
 fn with_default(mut schema: Value, default: Option<Value>, fits: fn(&Value) -> bool) -> Value {
-    if let Some(default) = default.filter(fits) {
+    // No input may hold U+0000.
+    let sendable = |value: &Value| value.as_str().is_none_or(|text| !text.contains('\0'));
+    if let Some(default) = default.filter(|value| fits(value) && sendable(value)) {
         put(&mut schema, "default", default);
     }
     schema
@@ -104,11 +108,8 @@ fn text_of(defaults: [&Given; 2]) -> Value {
 /// A file by URL. A default that is not one (a file name on the machine) stays the node's own affair.
 fn media(content_type: &str, default: &Given) -> Value {
     let schema = json!({ "type": "string", "format": "uri", "contentMediaType": content_type });
-    with_default(schema, default.text().filter(|t| is_url(t)).map(Value::from), Value::is_string)
-}
-
-fn is_url(text: &str) -> bool {
-    text.starts_with("http://") || text.starts_with("https://") || text.starts_with("data:")
+    let default = default.text().map(Value::from).filter(|default| is_taken(&schema, default));
+    with_default(schema, default, Value::is_string)
 }
 
 fn batch(fields: &Fields) -> Value {
@@ -117,8 +118,15 @@ fn batch(fields: &Fields) -> Value {
         "items": { "type": "string", "format": "uri", "contentMediaType": "image/*" },
     });
     let default = fields.images.text().and_then(|text| serde_json::from_str::<Vec<String>>(text).ok());
-    let default = default.filter(|urls| !urls.is_empty() && urls.iter().all(|url| is_url(url)));
-    with_default(schema, default.map(Value::from), Value::is_array)
+    let default = default.filter(|urls| !urls.is_empty()).map(Value::from).filter(|urls| is_taken(&schema, urls));
+    with_default(schema, default, Value::is_array)
+}
+
+/// Would it be taken as a file? Asked of the one that checks inputs, so that no default is stated that it refuses.
+fn is_taken(schema: &Value, default: &Value) -> bool {
+    let tool = JsonDoc::from_value(&json!({ "type": "object", "properties": { "file": schema } }));
+    let inputs = Map::from_iter([("file".to_owned(), default.clone())]);
+    InputValidator::compile(&tool).is_ok_and(|validator| validator.check(&inputs).is_ok())
 }
 
 fn integer(fields: &Fields, minimum: i64, maximum: Option<i64>) -> Value {

@@ -134,6 +134,15 @@ fn media_are_required_only_without_anything_to_fall_back_on() {
 }
 
 #[test]
+fn no_default_is_stated_that_would_be_refused_as_an_input() {
+    let image = optional(json!({ "type": "string", "format": "uri", "contentMediaType": "image/*" }));
+    for url in ["https://h/a b.png", "https://h/\u{7f}", "http://", "data:text/plain,x", "data:image/png;base64,"] {
+        check_property("Image", json!({ "default_value_url": url }), image.clone());
+    }
+    check_property("Text", json!({ "default_value": "a\u{0}b" }), optional(json!({ "type": "string" })));
+}
+
+#[test]
 fn order_group_title_and_kind_are_hints() {
     let mut second = node("NumberInt", json!({ "input_id": "seed", "display_name": ["3", 0] }));
     second["_meta"] = json!({ "cd_input_order": 2, "cd_group_name": "Sampling", "cd_input_group_id": "g1" });

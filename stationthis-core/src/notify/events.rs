@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::broadcast;
 
+use crate::error::Result;
 use crate::notify::{Notice, Notifier, Receipt};
 
 /// Notices that a slow subscriber may be behind; further ones push out the oldest, and it is told so.
@@ -40,6 +41,15 @@ impl Default for EventsNotifier {
 impl Notifier for EventsNotifier {
     fn channel(&self) -> &str {
         "events"
+    }
+
+    /// Any address is good: it is a label that subscribers may tell notices apart by.
+    fn check(&self, _: &str) -> Result<()> {
+        Ok(())
+    }
+
+    fn destination(&self, _: &str) -> String {
+        String::new()
     }
 
     async fn deliver(&self, notice: &Notice) -> Receipt {

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::notify::{Notice, Notifier, Receipt};
 
 /// Writes each notice to the log (`tracing`, target `stationthis::notice`). Channel `log`; always delivers.
@@ -12,6 +13,17 @@ pub struct LogNotifier;
 impl Notifier for LogNotifier {
     fn channel(&self) -> &str {
         "log"
+    }
+
+    fn check(&self, address: &str) -> Result<()> {
+        if address.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::InvalidInput, "check notification target").with_message("The log takes no address."))
+    }
+
+    fn destination(&self, _: &str) -> String {
+        String::new()
     }
 
     async fn deliver(&self, notice: &Notice) -> Receipt {

@@ -1,7 +1,7 @@
 //! How a station is put together.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -175,6 +175,7 @@ impl StationBuilder {
             learned: Learned::default(),
             updates: Updates::new(),
             wake_lane,
+            outbox_lanes: Mutex::default(),
             wake_inbox: Notify::new(),
             wake_outbox: Notify::new(),
             closed: CancellationToken::new(),

@@ -1,5 +1,7 @@
 //! The station as one caller sees it.
 
+mod notify;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,9 +32,6 @@ const WAIT_LOOK: Duration = Duration::from_secs(2);
 /// Metadata is a caller's notes, not its storage.
 const METADATA_BYTES_MAX: usize = 64 * 1024;
 
-/// Destinations of one task.
-const NOTIFY_MAX: usize = 16;
-
 /// The station as one caller sees it, or as an administrator, who sees every caller's tasks.
 ///
 /// Dropping any future of it never loses or doubles work: what was accepted goes on, and what was not is not there.
@@ -60,7 +59,7 @@ pub struct RunRequest {
     pub initiating_event_id: Option<String>,
     /// Free facts.
     pub metadata: Map<String, Value>,
-    /// Who is told about the end, besides the policy's own.
+    /// Who is told about the end, besides the policy's and the caller's own.
     pub notify: Vec<NotifyTarget>,
 }
 
@@ -178,8 +177,9 @@ impl Caller {
     /// Accepts a request: validated, quoted and recorded when this returns; everything else happens by itself.
     ///
     /// # Errors
-    /// `NotFound` for the tool (with suggestions), `InvalidInput` with every problem, `Unpriced`, `Conflict` when the
-    /// idempotency key was used for another request, `Closed` while shutting down, `StoreUnavailable`.
+    /// `NotFound` for the tool (with suggestions), `InvalidInput` with every problem or for a notification target that
+    /// could never be told, `Unpriced`, `Conflict` when the idempotency key was used for another request, `Closed` while
+    /// shutting down, `StoreUnavailable`.
     pub async fn run(&self, request: RunRequest) -> Result<TaskRecord> {
         if self.engine.closed.is_cancelled() {
             return Err(Error::new(ErrorKind::Closed, "run tool").with_message("The station is shutting down."));
@@ -187,7 +187,7 @@ impl Caller {
         let tool = self.resolve(&request.tool)?;
         let definition = tool.definition();
         let inputs_sent = validated(&tool, &request.inputs)?;
-        let notify = self.targets(&request.notify)?;
+        let notify = self.targets(&request.notify).await?;
         check_notes(&request)?;
         let priced = self.price(&tool, &inputs_sent)?;
         if priced.rate.is_some() {
@@ -330,25 +330,6 @@ impl Caller {
             }
             Err(error) => Err(error),
         }
-    }
-
-    fn targets(&self, asked: &[NotifyTarget]) -> Result<Vec<NotifyTarget>> {
-        let mut targets = self.engine.policy.default_notify.clone();
-        for target in asked {
-            if !self.engine.notifiers.contains_key(&target.channel) {
-                let known = self.engine.notifiers.keys().cloned().collect::<Vec<_>>().join(", ");
-                return Err(Error::new(ErrorKind::InvalidInput, "take notification targets")
-                    .with_message(format!("There is no notifier {:?}; there are {known}.", target.channel)));
-            }
-            if !targets.contains(target) {
-                targets.push(target.clone());
-            }
-        }
-        if targets.len() > NOTIFY_MAX {
-            return Err(Error::new(ErrorKind::InvalidInput, "take notification targets")
-                .with_message(format!("A task tells at most {NOTIFY_MAX} destinations.")));
-        }
-        Ok(targets)
     }
 }
 

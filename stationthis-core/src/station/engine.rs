@@ -1,7 +1,7 @@
 //! What every part of the station shares, and the one way in which a task's state is changed.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,7 @@ use crate::secret::Secret;
 use crate::station::driver;
 use crate::station::events::Updates;
 use crate::station::learned::Learned;
+use crate::station::outbox::Lanes;
 use crate::station::rates::Rates;
 use crate::station::settle;
 use crate::store::{Change, Committed, LeaseChange, NewNotice, TaskStore};
@@ -54,6 +55,7 @@ pub(crate) struct Engine {
     pub(crate) updates: Updates,
     /// Something may be due now at a provider: a new task, a webhook, a wish, a free run slot.
     pub(crate) wake_lane: BTreeMap<ProviderId, Notify>,
+    pub(crate) outbox_lanes: Mutex<Lanes>,
     pub(crate) wake_inbox: Notify,
     pub(crate) wake_outbox: Notify,
     pub(crate) closed: CancellationToken,

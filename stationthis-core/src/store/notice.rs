@@ -136,7 +136,7 @@ pub struct NoticePage {
     pub next: Option<u64>,
 }
 
-/// The error of an attempt to finish a notice that was never added.
-pub(super) fn unknown_notice(id: NoticeId) -> Error {
-    Error::new(ErrorKind::NotFound, "finish notice").with_context("notice", id)
+/// The error of an operation on a notice that was never added.
+pub(super) fn unknown_notice(operation: &'static str, id: NoticeId) -> Error {
+    Error::new(ErrorKind::NotFound, operation).with_context("notice", id)
 }

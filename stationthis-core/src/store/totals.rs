@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{CallerId, ProviderId, ToolId};
 use crate::money::Usd;
+use crate::task::TaskRecord;
 use crate::task::state::TaskStatus;
 use crate::time::Timestamp;
 
@@ -53,4 +54,14 @@ pub struct Total {
     pub cost_usd: Usd,
     /// How many of them have no known cost; those are not in the sum.
     pub unknown: u64,
+}
+
+/// When a task ended, if it has.
+pub(super) fn ended_at(task: &TaskRecord) -> Option<Timestamp> {
+    task.state.times.ended_at.filter(|_| task.is_terminal())
+}
+
+/// The month (UTC) of a time.
+pub(super) fn month_of(at: Timestamp) -> String {
+    at.to_string().chars().take("2026-11".len()).collect()
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use crate::error::{Error, ErrorKind, Retry};
 use crate::id::{ProviderId, TaskId};
 use crate::time::Timestamp;
 
@@ -90,3 +91,11 @@ pub enum InboxOutcome {
 /// The most webhooks that wait: at 4 KiB each 400 MB of disk; processing takes thousands a second, so more means that
 /// something is wrong, and services that are refused ask again or are polled.
 pub const INBOX_MAX: usize = 100_000;
+
+/// The error of a webhook for which there is no room.
+pub(super) fn inbox_full(max: usize) -> Error {
+    Error::new(ErrorKind::StoreUnavailable, "keep webhook")
+        .with_message("Too many webhooks wait to be processed.")
+        .with_context("max", max)
+        .with_retry(Retry::Backoff)
+}

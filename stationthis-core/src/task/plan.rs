@@ -143,6 +143,8 @@ fn poll_pause(state: &TaskState, now: Timestamp, policy: &Policy) -> Duration {
     let step = to_expected.filter(|pause| *pause > Duration::ZERO && *pause < step).unwrap_or(step);
     let cancel_attempts = if cancel_pending(state) { state.cancel.as_ref().map_or(0, |c| c.attempts) } else { 0 };
     match state.counters.polls_failed.max(cancel_attempts) {
+        // It was looked for: by now it may have ended.
+        0 if state.counters.polls == 0 && state.times.in_doubt_at.is_some() => Duration::ZERO,
         0 => step,
         failed => step.max(doubled(min, failed, max)),
     }

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
-use stationthis_core::notify::{EventsNotifier, Notice, NotifyTarget};
+use stationthis_core::Policy;
+use stationthis_core::notify::{EventsNotifier, Notice, Notifier, NotifyTarget, Receipt};
 use stationthis_core::station::{RunRequest, Station};
 use stationthis_core::store::{MemoryStore, TaskStore};
 use stationthis_core::task::output::{Output, OutputKind};
 use stationthis_core::task::report::{RunReport, RunStatus, RunTimes};
 use stationthis_core::testkit::{ManualClock, ScriptedProvider};
 use stationthis_core::webhook::{CallbackKeys, WebhookRequest};
-use stationthis_core::{CallerId, Clock, RunId, TaskId, TaskRecord, Timestamp};
+use stationthis_core::{CallerId, Clock, Error, RunId, TaskId, TaskRecord, Timestamp};
 use tokio::sync::broadcast;
 
 pub(crate) struct Bench {
@@ -20,6 +21,7 @@ pub(crate) struct Bench {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: Arc<dyn TaskStore>,
     pub(crate) keys: CallbackKeys,
+    pub(crate) policy: Policy,
     pub(crate) station: Station,
     pub(crate) notices: broadcast::Receiver<Arc<Notice>>,
 }
@@ -30,21 +32,25 @@ impl Bench {
     }
 
     pub(crate) async fn over(store: Arc<dyn TaskStore>, provider: ScriptedProvider) -> Self {
+        Self::with_policy(store, provider, Policy::default()).await
+    }
+
+    pub(crate) async fn with_policy(store: Arc<dyn TaskStore>, provider: ScriptedProvider, policy: Policy) -> Self {
         let start = Timestamp::from_micros(1_764_000_000_000_000);
         let clock = Arc::new(ManualClock::starting_at(start));
         let (keys, _) = CallbackKeys::generate().unwrap();
         let events = EventsNotifier::new();
         let notices = events.subscribe();
-        let station = build(&store, &provider, &clock, &keys, events);
+        let station = build(&store, &provider, &clock, &keys, events, &policy);
         station.refresh().await.unwrap();
-        Self { provider, clock, store, keys, station, notices }
+        Self { provider, clock, store, keys, policy, station, notices }
     }
 
     /// The same station in a new process: everything in memory is gone.
     pub(crate) async fn restarted(self) -> Self {
         let events = EventsNotifier::new();
         let notices = events.subscribe();
-        let station = build(&self.store, &self.provider, &self.clock, &self.keys, events);
+        let station = build(&self.store, &self.provider, &self.clock, &self.keys, events, &self.policy);
         self.store.release_leases("bench").await.unwrap();
         station.refresh().await.unwrap();
         Self { station, notices, ..self }
@@ -100,6 +106,7 @@ fn build(
     clock: &Arc<ManualClock>,
     keys: &CallbackKeys,
     events: EventsNotifier,
+    policy: &Policy,
 ) -> Station {
     Station::builder()
         .provider(Arc::new(provider.clone()))
@@ -108,9 +115,34 @@ fn build(
         .callback_keys(keys.clone())
         .public_url(Some("https://host.example".to_owned()))
         .notifier(Arc::new(events))
+        .policy(policy.clone())
+        .notifier(Arc::new(Desks))
         .instance("bench")
         .build()
         .unwrap()
+}
+
+/// Takes any address, and keeps nothing.
+#[derive(Debug)]
+struct Desks;
+
+#[async_trait::async_trait]
+impl Notifier for Desks {
+    fn channel(&self) -> &str {
+        "desk"
+    }
+
+    fn check(&self, _: &str) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn destination(&self, address: &str) -> String {
+        address.to_owned()
+    }
+
+    async fn deliver(&self, _: &Notice) -> Receipt {
+        Receipt::Delivered
+    }
 }
 
 pub(crate) fn caller(name: &str) -> CallerId {

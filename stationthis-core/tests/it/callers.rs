@@ -11,9 +11,8 @@ use stationthis_core::{Clock, ErrorKind, IdempotencyKey, TaskStatus};
 
 use crate::bench::{Bench, caller, inputs, report, request, success};
 
-/// I17.
 #[tokio::test]
-async fn i17_no_caller_sees_or_touches_anothers_task() {
+async fn a_caller_sees_and_touches_its_own_tasks_only() {
     let bench = Bench::new().await;
     let task = bench.run("x").await;
     let eve = bench.station.as_caller(caller("eve"));
@@ -31,6 +30,31 @@ async fn i17_no_caller_sees_or_touches_anothers_task() {
 
 fn query() -> TaskQuery {
     TaskQuery::default()
+}
+
+#[tokio::test]
+async fn a_callers_own_targets_are_told_beside_the_policys_and_the_asked_ones() {
+    let mut bench = Bench::new().await;
+    let (ada, eve) = (bench.station.as_caller(caller("ada")), bench.station.as_caller(caller("eve")));
+    let (own, asked) = (NotifyTarget::new("events", ""), NotifyTarget::new("desk", "3"));
+    let set = ada.set_default_notify(&[own.clone(), own.clone()]).await.unwrap();
+    assert_eq!(set, std::slice::from_ref(&own), "each once");
+    assert_eq!(ada.default_notify().await.unwrap(), set);
+    assert_eq!(eve.default_notify().await.unwrap(), [], "another caller's stay its own");
+    let request = |prompt: &str| request(prompt).with_notify(vec![asked.clone()]);
+    let task = ada.run(request("x")).await.unwrap();
+    assert_eq!(task.notify, [NotifyTarget::new("log", ""), own.clone(), asked.clone()]);
+    assert_eq!(eve.run(request("y")).await.unwrap().notify.len(), 2);
+    bench.provider.script().polls = [success(bench.clock.now())].into();
+    bench.pass(5).await;
+    assert!(bench.told().iter().any(|notice| notice.target == own && notice.task.task_id == task.task_id));
+    let many: Vec<_> = (0..17).map(|n| NotifyTarget::new("desk", n.to_string())).collect();
+    for refused in [vec![NotifyTarget::new("pigeon", "loft")], vec![NotifyTarget::new("events", "nowhere")], many] {
+        assert_eq!(ada.set_default_notify(&refused).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+    assert_eq!(ada.default_notify().await.unwrap(), [own], "what was refused changed nothing");
+    ada.set_default_notify(&[]).await.unwrap();
+    assert_eq!(ada.run(request("z")).await.unwrap().notify.len(), 2);
 }
 
 /// I12.
@@ -85,6 +109,10 @@ async fn hostile_notes_are_refused() {
     assert_eq!(ada.run(large).await.unwrap_err().kind(), ErrorKind::InvalidInput);
     let nobody = request("x").with_notify(vec![NotifyTarget::new("pigeon", "loft")]);
     assert!(ada.run(nobody).await.unwrap_err().message().unwrap().contains("no notifier"));
+    for address in ["somewhere", &"x".repeat(2049)] {
+        let misplaced = request("x").with_notify(vec![NotifyTarget::new("log", address)]);
+        assert_eq!(ada.run(misplaced).await.unwrap_err().kind(), ErrorKind::InvalidInput, "asked of the notifier");
+    }
     // I11: a caller's metadata cannot pose as a typed field.
     let posing = request("x").with_metadata(inputs(&json!({ "status": "completed", "costUsd": "0.000000000" })));
     assert_eq!(ada.run(posing).await.unwrap().state.status, TaskStatus::Accepted);

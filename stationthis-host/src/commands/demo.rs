@@ -20,6 +20,7 @@ use crate::cli::DemoArgs;
 use crate::commands::{report, serve, tools};
 use crate::config::{Config, Flags};
 use crate::http;
+use crate::http::server::ServerLimits;
 use crate::output::progress::TaskProgress;
 use crate::output::quote_text;
 use crate::output::save::save_outputs;
@@ -58,7 +59,8 @@ async fn with_station(config: &Config, args: &DemoArgs) -> anyhow::Result<()> {
     let app = App::start(config, Service::simulator(None), Some(public_url)).await?;
     let stop = CancellationToken::new();
     let router = http::webhook_router(app.station().clone());
-    let server = tokio::spawn(http::server::serve(listener, router, stop.clone(), SHUTDOWN_GRACE));
+    let limits = ServerLimits::default();
+    let server = tokio::spawn(http::server::serve(listener, router, limits, stop.clone(), SHUTDOWN_GRACE));
     let done = show(&app, args).await;
     stop.cancel();
     server.await??;
@@ -96,7 +98,7 @@ async fn show(app: &App, args: &DemoArgs) -> anyhow::Result<(TaskRecord, Vec<Pat
     let asked = RunRequest::new(name, inputs).with_notify(vec![NotifyTarget::new("events", "")]);
     let task = caller.run(asked).await?;
     let task = follow(&caller, task, args.json).await?;
-    let saved = save_outputs(&task, &args.out).await?;
+    let saved = save_outputs(app.downloads(), &task, &args.out).await?;
     let told = told(&caller, &task).await?;
     if !args.json {
         report::print(&task, &saved, false)?;

@@ -24,7 +24,7 @@ pub async fn run(config: &Config, args: &RunArgs) -> anyhow::Result<()> {
     };
     // The outputs before the end of the desk: with --sim they are served by it.
     let saved = match &ended {
-        Ok(task) => save_outputs(task, &args.out).await,
+        Ok(task) => save_outputs(desk.downloads(), task, &args.out).await,
         Err(_) => Ok(Vec::new()),
     };
     desk.close().await?;

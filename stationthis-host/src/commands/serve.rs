@@ -28,10 +28,11 @@ pub async fn serve(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
     if polling_alone {
         tracing::info!("no public URL is set: tasks are followed by polling alone");
     }
-    let face = HttpConfig::new(caller_id()?).with_api_key(config.api_key.clone());
+    let face =
+        HttpConfig::new(caller_id()?).with_api_key(config.api_key.clone()).with_caller_limits(config.caller_limits());
     let router = http::router(app.station().clone(), &face);
     anstream::println!("listening on http://{address}");
-    http::server::serve(listener, router, stop, SHUTDOWN_GRACE).await?;
+    http::server::serve(listener, router, face.server, stop, SHUTDOWN_GRACE).await?;
     tracing::info!("stopping");
     app.shutdown().await?;
     Ok(())

@@ -26,6 +26,7 @@ fn defaults_alone_are_a_configuration() {
     assert_eq!(config.unpriced, Unpriced::Refuse);
     assert_eq!(config.comfydeploy.api_url, "https://api.comfydeploy.com/api");
     assert!(config.api_key.is_none() && config.public_url.is_none());
+    assert_eq!(config.caller_limits(), CallerLimits::default(), "the library's own are the same");
 }
 
 #[test]
@@ -50,6 +51,17 @@ fn each_layer_wins_over_the_one_below() {
 }
 
 #[test]
+fn private_ranges_are_a_list_in_a_file_and_separated_by_commas_in_a_variable() {
+    let ranges = ["10.1.0.0/16", "fd00::1"].map(|text| text.parse().unwrap());
+    let file = load(Some("allow_private_targets = [\"10.1.0.0/16\", \"fd00::1\"]"), &[]).unwrap();
+    assert_eq!(file.allow_private_targets, ranges);
+    let variable = load(None, &[("STATIONTHIS_ALLOW_PRIVATE_TARGETS", "10.1.0.0/16, fd00::1")]).unwrap();
+    assert_eq!(variable.allow_private_targets, ranges);
+    assert!(load(None, &[]).unwrap().allow_private_targets.is_empty());
+    assert!(load(Some("allow_private_targets = [7]"), &[]).is_err());
+}
+
+#[test]
 fn a_typo_is_named_with_its_place() {
     let message = refusal(Some("lisen = \"127.0.0.1:1\""), &[]);
     assert!(message.contains("host.toml") && message.contains("`lisen`"), "{message}");
@@ -64,9 +76,13 @@ fn a_bad_value_is_named_with_its_key() {
         ("STATIONTHIS_PUBLIC_URL", "ftp://x", "public_url"),
         ("STATIONTHIS_TASK_DEADLINE_S", "soon", "task_deadline_s"),
         ("STATIONTHIS_TASK_DEADLINE_S", "0", "task_deadline_s"),
+        ("STATIONTHIS_RATE_LIMIT_PER_MIN", "0", "rate_limit_per_min"),
+        ("STATIONTHIS_RATE_LIMIT_BURST", "many", "rate_limit_burst"),
+        ("STATIONTHIS_WAITS_PER_CALLER", "513", "waits_per_caller"),
         ("STATIONTHIS_POLL_INTERVAL_MS", "-5", "poll_interval_ms"),
         ("STATIONTHIS_LOOKUP_INTERVAL_MS", "0", "lookup_interval_ms"),
         ("STATIONTHIS_ABSENT_AFTER_MS", "3600001", "absent_after_ms"),
+        ("STATIONTHIS_ALLOW_PRIVATE_TARGETS", "10.0.0.0/8,everything", "allow_private_targets"),
         ("STATIONTHIS_UNPRICED", "maybe", "unpriced"),
         ("COMFY_DEPLOY_API_URL", "not a url", "comfydeploy.api_url"),
     ];

@@ -1,55 +1,100 @@
-//! Who may use the HTTP API.
+//! Who may use the HTTP API, and as whom.
+
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
-use stationthis_core::{ErrorKind, Secret};
+use stationthis_core::station::{Caller, Station};
+use stationthis_core::{ErrorKind, Timestamp};
 use subtle::ConstantTimeEq;
 
+use crate::http::asker::Asker;
+use crate::http::limits::Limits;
 use crate::http::problem::Problem;
+use crate::http::router::HttpConfig;
+use crate::keys::ApiKeys;
 
-/// The rule of one host: a bearer key, or, without one, this machine only.
+/// The rule of one host. A caller's API key acts for that caller. The operator comes with the host's own key, or, where
+/// it has none, without any from this machine.
 ///
 /// Without a key the address of the connection is not enough: a web page in a browser on this machine, a name that
 /// resolves to 127.0.0.1, or a tunnel that was opened for webhooks would all come from loopback. So the request must
 /// also be addressed to loopback, not come through a proxy, and not be a page of another site.
-#[derive(Clone, Debug)]
-pub struct Gate {
+#[derive(Debug)]
+pub(crate) struct Gate {
+    station: Station,
+    operator: Caller,
     /// The hash, so that comparing takes the same time whatever the lengths.
-    key: Option<[u8; 32]>,
+    operator_key: Option<[u8; 32]>,
+    keys: Arc<ApiKeys>,
+    limits: Limits,
 }
 
 impl Gate {
-    /// The rule for a host with this key.
-    #[must_use]
-    pub fn new(key: Option<&Secret>) -> Self {
-        Self { key: key.map(|key| digest(key.expose())) }
+    pub(crate) fn new(station: Station, keys: Arc<ApiKeys>, config: &HttpConfig) -> Self {
+        Self {
+            operator: station.as_caller(config.caller.clone()),
+            operator_key: config.api_key.as_ref().map(|key| digest(key.expose())),
+            limits: Limits::new(config.callers),
+            keys,
+            station,
+        }
     }
 
-    fn check(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), Problem> {
-        let Some(key) = &self.key else { return check_local(headers, uri) };
-        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let given = given.and_then(|text| {
-            let (scheme, token) = text.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-        });
-        let refused = |detail| Err(Problem::new(StatusCode::UNAUTHORIZED, ErrorKind::Unauthorized, detail));
-        match given {
-            None => refused("This host needs an API key: `Authorization: Bearer KEY`."),
-            Some(token) if bool::from(digest(token).ct_eq(key)) => Ok(()),
-            Some(_) => refused("The API key is wrong."),
+    async fn admit(&self, headers: &HeaderMap, uri: &Uri) -> Result<Asker, Problem> {
+        let Some(token) = token(headers) else {
+            return match &self.operator_key {
+                None => check_local(headers, uri).map(|()| Asker::operator(self.operator.clone())),
+                Some(_) => self.refuse("This host needs an API key: `Authorization: Bearer KEY`."),
+            };
+        };
+        if self.operator_key.as_ref().is_some_and(|key| bool::from(digest(token).ct_eq(key))) {
+            return Ok(Asker::operator(self.operator.clone()));
         }
+        match self.keys.check(token, Timestamp::now()).await? {
+            Some(key) => {
+                let limits = self.limits.of(&key.caller);
+                Ok(Asker::caller(self.station.as_caller(key.caller), limits))
+            }
+            // A host without a key of its own too: who shows a key means to be the one whose it is.
+            None => self.refuse("The API key is wrong, or it has ended."),
+        }
+    }
+
+    fn refuse(&self, detail: &str) -> Result<Asker, Problem> {
+        self.limits.failed()?;
+        tracing::warn!(detail, "a request was refused");
+        Err(Problem::new(StatusCode::UNAUTHORIZED, ErrorKind::Unauthorized, detail))
     }
 }
 
-/// The layer that asks the [`Gate`].
-pub(crate) async fn check(State(gate): State<Gate>, request: Request, next: Next) -> Response {
-    match gate.check(request.headers(), request.uri()) {
-        Ok(()) => next.run(request).await,
+/// The layer that asks the [`Gate`], and counts.
+pub(crate) async fn check(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
+    let asker = match gate.admit(request.headers(), request.uri()).await {
+        Ok(asker) => asker,
+        Err(problem) => return problem.into_response(),
+    };
+    let counted = asker.request();
+    let remaining = counted.as_ref().map_or(Some(0), |remaining| *remaining);
+    let mut response = match counted {
+        Ok(_) => {
+            request.extensions_mut().insert(asker.clone());
+            next.run(request).await
+        }
         Err(problem) => problem.into_response(),
-    }
+    };
+    asker.tell(response.headers_mut(), remaining);
+    response
+}
+
+/// What was sent as a credential, if anything was: an unreadable one is not the same as none.
+fn token(headers: &HeaderMap) -> Option<&str> {
+    let text = headers.get(header::AUTHORIZATION)?.to_str().unwrap_or_default();
+    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
+    Some(if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { "" })
 }
 
 fn check_local(headers: &HeaderMap, uri: &Uri) -> Result<(), Problem> {
@@ -86,37 +131,42 @@ fn digest(text: &str) -> [u8; 32] {
 mod tests {
     use super::*;
 
-    fn check(key: Option<&str>, headers: &[(&str, &str)]) -> Result<(), u16> {
+    fn token_of(value: &str) -> Option<String> {
+        let mut map = HeaderMap::new();
+        map.insert(header::AUTHORIZATION, header::HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        token(&map).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_credential_of_any_kind_counts_as_one() {
+        assert_eq!(token(&HeaderMap::new()), None);
+        for good in ["Bearer abc", "bearer abc", "BEARER  abc "] {
+            assert_eq!(token_of(good).as_deref(), Some("abc"), "{good}");
+        }
+        for bad in ["", "Bearer", "Bearer ", "Basic abc", "abc", "Bearer \u{e9}"] {
+            assert_eq!(token_of(bad).as_deref(), Some(""), "{bad}");
+        }
+    }
+
+    fn local(headers: &[(&str, &str)]) -> Result<(), u16> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.insert(header::HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
         }
-        let gate = Gate::new(key.map(Secret::new).as_ref());
-        gate.check(&map, &Uri::from_static("/api/internal/tools")).map_err(|p| p.status.as_u16())
-    }
-
-    #[test]
-    fn a_key_must_be_the_key() {
-        let key = Some("0123456789abcdef");
-        assert_eq!(check(key, &[("authorization", "Bearer 0123456789abcdef")]), Ok(()));
-        assert_eq!(check(key, &[("authorization", "bearer 0123456789abcdef"), ("host", "tools.example")]), Ok(()));
-        for bad in ["Bearer 0123456789abcde", "Bearer ", "Basic 0123456789abcdef", "0123456789abcdef"] {
-            assert_eq!(check(key, &[("authorization", bad)]), Err(401), "{bad}");
-        }
-        assert_eq!(check(key, &[("host", "127.0.0.1")]), Err(401));
+        check_local(&map, &Uri::from_static("/api/internal/tools")).map_err(|p| p.status.as_u16())
     }
 
     #[test]
     fn without_a_key_only_this_machine_is_answered() {
         for host in ["127.0.0.1:8484", "localhost:8484", "[::1]:8484", "127.0.0.1", "[::1]"] {
-            assert_eq!(check(None, &[("host", host)]), Ok(()), "{host}");
+            assert_eq!(local(&[("host", host)]), Ok(()), "{host}");
         }
-        assert_eq!(check(None, &[("host", "localhost:8484"), ("origin", "http://localhost:8484")]), Ok(()));
+        assert_eq!(local(&[("host", "localhost:8484"), ("origin", "http://localhost:8484")]), Ok(()));
         for host in ["tunnel.example", "10.0.0.1:8484", "localhost.example:8484"] {
-            assert_eq!(check(None, &[("host", host)]), Err(403), "{host}");
+            assert_eq!(local(&[("host", host)]), Err(403), "{host}");
         }
         for (name, value) in [("origin", "https://evil.example"), ("origin", "null"), ("x-forwarded-for", "1.2.3.4")] {
-            assert_eq!(check(None, &[("host", "127.0.0.1"), (name, value)]), Err(403), "{name}");
+            assert_eq!(local(&[("host", "127.0.0.1"), (name, value)]), Err(403), "{name}");
         }
     }
 }

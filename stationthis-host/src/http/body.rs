@@ -55,11 +55,11 @@ async fn collect(body: Body, declared: usize, max: usize) -> Result<Bytes, Probl
 pub async fn read_json<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
     let bytes = read(request, RUN_BODY_BYTES_MAX).await?;
     if bytes.is_empty() {
-        return Err(Problem::malformed("A JSON body is needed: {\"inputs\": {…}}."));
+        return Err(Problem::malformed("A JSON body is needed: an object."));
     }
     // serde would take an array for a structure, its items in the order of the fields.
     if bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[') {
-        return Err(Problem::malformed("The body is a JSON array; an object is needed: {\"inputs\": {…}}."));
+        return Err(Problem::malformed("The body is a JSON array; an object is needed."));
     }
     serde_json::from_slice(&bytes).map_err(|e| Problem::malformed(format!("The body cannot be read: {e}.")))
 }

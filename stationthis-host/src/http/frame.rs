@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -17,17 +17,15 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longer ids from outside are replaced: they go into every log line.
 const REQUEST_ID_CHARS_MAX: usize = 128;
 
-/// The longest a request may take: the longest wait that can be asked for, and time to answer.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(super::WAIT_S_MAX + 30);
-
-/// The outermost layer. An id that the client sent is kept when it is harmless, else one is made.
-pub(crate) async fn surround(request: Request, next: Next) -> Response {
+/// The outermost layer, with the longest a request may take. An id that the client sent is kept when it is harmless, else
+/// one is made.
+pub(crate) async fn surround(State(timeout): State<Duration>, request: Request, next: Next) -> Response {
     let id = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok()).filter(|id| harmless(id));
     let id = id.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let began = Instant::now();
     // Dropping the handler leaves nothing half done: what it had committed stands, the rest did not happen.
-    let answer = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await;
+    let answer = tokio::time::timeout(timeout, next.run(request)).await;
     let mut response = answer.unwrap_or_else(|_| {
         Problem::new(StatusCode::GATEWAY_TIMEOUT, ErrorKind::Timeout, "The request took too long.").into_response()
     });

@@ -81,6 +81,19 @@ impl Problem {
         problem
     }
 
+    /// With the time to wait before another attempt.
+    #[must_use]
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// The time to wait before another attempt, where there is one.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
     /// The answer to an error of the station.
     ///
     /// What the caller can act on is shown; the text of internal failures goes to the log only.

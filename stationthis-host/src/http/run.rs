@@ -1,7 +1,7 @@
 //! Running and quoting.
 
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -11,10 +11,10 @@ use stationthis_core::notify::NotifyTarget;
 use stationthis_core::station::RunRequest;
 use stationthis_core::task::TaskRecord;
 
+use crate::http::asker::Asker;
 use crate::http::body;
 use crate::http::problem::Problem;
 use crate::http::query::{self, WaitQuery};
-use crate::http::router::Face;
 
 /// The header by which a client names a request, so that a repeated one finds the first one's task.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -42,38 +42,32 @@ struct QuoteBody {
 }
 
 /// `POST /api/internal/run/{workflow_name}`.
-pub(crate) async fn run(
-    State(face): State<Face>,
-    Path(tool): Path<String>,
-    request: Request,
-) -> Result<Response, Problem> {
+pub(crate) async fn run(asker: Asker, Path(tool): Path<String>, request: Request) -> Result<Response, Problem> {
     let wait = query::parse::<WaitQuery>(request.uri())?.duration();
     let key = idempotency_key(request.headers())?;
+    // Before anything is accepted: a refusal means that nothing was.
+    let _place = wait.map(|_| asker.wait()).transpose()?;
     // Before the body: an unknown tool is the clearer answer.
-    face.caller.resolve(&tool)?;
+    asker.caller.resolve(&tool)?;
     let body: RunBody = body::read_json(request).await?;
     let wanted = RunRequest::new(tool, body.inputs)
         .with_idempotency_key(key)
         .with_initiating_event_id(body.initiating_event_id)
         .with_metadata(body.metadata)
         .with_notify(body.notify);
-    let mut task = face.caller.run(wanted).await?;
+    let mut task = asker.caller.run(wanted).await?;
     if let Some(wait) = wait.filter(|_| !task.is_terminal()) {
-        task = face.caller.wait(task.task_id, wait).await?;
+        task = asker.caller.wait(task.task_id, wait).await?;
     }
     Ok(answer(&task))
 }
 
 /// `POST /api/internal/quote/{workflow_name}`.
-pub(crate) async fn quote(
-    State(face): State<Face>,
-    Path(tool): Path<String>,
-    request: Request,
-) -> Result<Response, Problem> {
+pub(crate) async fn quote(asker: Asker, Path(tool): Path<String>, request: Request) -> Result<Response, Problem> {
     // Before the body: an unknown tool is the clearer answer.
-    face.caller.resolve(&tool)?;
+    asker.caller.resolve(&tool)?;
     let body: QuoteBody = body::read_json(request).await?;
-    Ok(Json(face.caller.quote(&tool, &body.inputs)?).into_response())
+    Ok(Json(asker.caller.quote(&tool, &body.inputs)?).into_response())
 }
 
 /// 200 for a task that has ended, 202 for one that goes on; its place is in `Location`.

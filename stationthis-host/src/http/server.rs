@@ -13,12 +13,34 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-/// How long a client may take to send the head of a request: without it, a few hundred slow clients hold every
-/// connection. (`axum::serve` has no such limit, hence this loop.)
-const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a server gives each client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerLimits {
+    /// Connections at a time; more wait in the listen queue.
+    pub connections: usize,
+    /// How long a client may take to send the head of a request, and how long a connection may stay without one.
+    pub head_timeout: Duration,
+    /// The longest pause between two pieces of a request's body.
+    pub body_pause: Duration,
+    /// The longest a request may take, its body included.
+    pub request_timeout: Duration,
+}
 
-/// Connections at a time, well below the usual 1,024 open files of a process: more wait in the listen queue.
-const CONNECTIONS_MAX: usize = 512;
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            // Well below the usual 1,024 open files of a process.
+            connections: 512,
+            // Without it, a few hundred slow clients hold every connection. (`axum::serve` has no such limit, hence
+            // this module.)
+            head_timeout: Duration::from_secs(10),
+            body_pause: Duration::from_secs(15),
+            // The longest wait that can be asked for, and time to answer.
+            request_timeout: Duration::from_secs(super::WAIT_S_MAX + 30),
+        }
+    }
+}
 
 /// The head of a request: more than any client of ours sends.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
@@ -33,11 +55,17 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// None at present: the system's refusals of single connections are logged, and the loop goes on.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken, grace: Duration) -> io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: ServerLimits,
+    stop: CancellationToken,
+    grace: Duration,
+) -> io::Result<()> {
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.head_timeout).max_buf_size(HEAD_BYTES_MAX);
     let graceful = GracefulShutdown::new();
-    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let permits = Arc::new(Semaphore::new(limits.connections));
     loop {
         let permit = tokio::select! {
             () = stop.cancelled() => break,

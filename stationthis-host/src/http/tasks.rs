@@ -1,7 +1,7 @@
 //! Tasks: list, show, cancel.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -9,9 +9,9 @@ use stationthis_core::store::TaskQuery;
 use stationthis_core::task::TaskRecord;
 use stationthis_core::{ErrorKind, TaskId};
 
+use crate::http::asker::Asker;
 use crate::http::problem::Problem;
 use crate::http::query::{self, ListQuery, WaitQuery};
-use crate::http::router::Face;
 use crate::http::tools;
 
 #[derive(Serialize)]
@@ -23,7 +23,7 @@ struct Page {
 }
 
 /// `GET /api/internal/tasks`.
-pub(crate) async fn list(State(face): State<Face>, uri: Uri) -> Result<Response, Problem> {
+pub(crate) async fn list(asker: Asker, uri: Uri) -> Result<Response, Problem> {
     let wanted: ListQuery = query::parse(&uri)?;
     let mut query = TaskQuery::default();
     if let Some(words) = &wanted.status {
@@ -32,34 +32,33 @@ pub(crate) async fn list(State(face): State<Face>, uri: Uri) -> Result<Response,
         query.statuses = statuses.map_err(|e| Problem::malformed(format!("status: {}", e.message().unwrap_or(""))))?;
     }
     if let Some(name) = &wanted.tool {
-        query.tool = Some(tools::resolve_id(&face, name)?);
+        query.tool = Some(tools::resolve_id(&asker.caller, name)?);
     }
     if let Some(cursor) = &wanted.cursor {
         let refused = |_| Problem::malformed("cursor is the nextCursor of an earlier page.");
         query.before = Some(cursor.parse().map_err(refused)?);
     }
     query.limit = wanted.limit()?;
-    let page = face.caller.list(query).await?;
+    let page = asker.caller.list(query).await?;
     let next_cursor = page.next.map(|id| id.to_string());
     Ok(Json(Page { tasks: page.tasks, next_cursor }).into_response())
 }
 
 /// `GET /api/internal/tasks/{id}`.
-pub(crate) async fn show(
-    State(face): State<Face>,
-    Path(id): Path<String>,
-    uri: Uri,
-) -> Result<Json<TaskRecord>, Problem> {
+pub(crate) async fn show(asker: Asker, Path(id): Path<String>, uri: Uri) -> Result<Json<TaskRecord>, Problem> {
     let id = task_id(&id)?;
     Ok(Json(match query::parse::<WaitQuery>(&uri)?.duration() {
-        Some(wait) => face.caller.wait(id, wait).await?,
-        None => face.caller.task(id).await?,
+        Some(wait) => {
+            let _place = asker.wait()?;
+            asker.caller.wait(id, wait).await?
+        }
+        None => asker.caller.task(id).await?,
     }))
 }
 
 /// `POST /api/internal/tasks/{id}/cancel`: the wish is durable when this answers; what came of it is on the record.
-pub(crate) async fn cancel(State(face): State<Face>, Path(id): Path<String>) -> Result<Json<TaskRecord>, Problem> {
-    Ok(Json(face.caller.cancel(task_id(&id)?).await?))
+pub(crate) async fn cancel(asker: Asker, Path(id): Path<String>) -> Result<Json<TaskRecord>, Problem> {
+    Ok(Json(asker.caller.cancel(task_id(&id)?).await?))
 }
 
 /// What is no task id names no task.

@@ -7,7 +7,8 @@ use stationthis_core::task::TaskRecord;
 use stationthis_core::task::output::{Output, OutputKind};
 use stationthis_core::{Error, ErrorKind, Result};
 use tokio::io::AsyncWriteExt;
-use url::Url;
+
+use crate::outgoing::GuardedClient;
 
 /// The most bytes of one output: a long film or a large model; more fills disks by mistake.
 const OUTPUT_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
@@ -23,9 +24,11 @@ const ENDING_CHARS_MAX: usize = 8;
 /// Names are ours, `{tool}-{end of the task id}-{order}.{ending}`, so that none can leave the folder and no two tasks
 /// meet. A file appears under its name only when it is whole.
 ///
+/// Outputs are fetched with `client`, so a service cannot make this machine read its own network.
+///
 /// # Errors
 /// The first output that could not be fetched or written; the ones before it stay.
-pub async fn save_outputs(task: &TaskRecord, dir: &Path) -> Result<Vec<PathBuf>> {
+pub async fn save_outputs(client: &GuardedClient, task: &TaskRecord, dir: &Path) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::with_capacity(task.state.outputs.len());
     if task.state.outputs.is_empty() {
         return Ok(paths);
@@ -35,7 +38,7 @@ pub async fn save_outputs(task: &TaskRecord, dir: &Path) -> Result<Vec<PathBuf>>
         let path = dir.join(file_name(task, output));
         let part = path.with_extension("part");
         let mut file = tokio::fs::File::create(&part).await.map_err(|e| unwritable(&part, e))?;
-        fetch(output, &mut file, &part).await?;
+        fetch(client, output, &mut file, &part).await?;
         file.flush().await.map_err(|e| unwritable(&part, e))?;
         drop(file);
         tokio::fs::rename(&part, &path).await.map_err(|e| unwritable(&path, e))?;
@@ -44,20 +47,21 @@ pub async fn save_outputs(task: &TaskRecord, dir: &Path) -> Result<Vec<PathBuf>>
     Ok(paths)
 }
 
-async fn fetch(output: &Output, file: &mut tokio::fs::File, path: &Path) -> Result<()> {
+async fn fetch(client: &GuardedClient, output: &Output, file: &mut tokio::fs::File, path: &Path) -> Result<()> {
     let Some(address) = &output.url else {
         let text = output.text.clone().or_else(|| output.json.as_ref().map(|json| format!("{json:#}")));
         return file.write_all(text.unwrap_or_default().as_bytes()).await.map_err(|e| unwritable(path, e));
     };
     let failed = |reason: String| {
         Error::new(ErrorKind::Unavailable, "fetch output")
-            .with_message(format!("An output cannot be fetched: {reason}."))
+            .with_message(format!("An output cannot be fetched: {reason}"))
     };
-    let url = Url::parse(address).map_err(|e| failed(e.to_string()))?;
-    let client = crate::client::http_client(&url, DOWNLOAD_TIMEOUT)?;
+    let mut answer = client.get(address, DOWNLOAD_TIMEOUT).await.map_err(|e| failed(e.to_string()).with_source(e))?;
+    if !answer.status().is_success() {
+        return Err(failed(format!("it answers {}.", answer.status().as_u16())));
+    }
     // Not with the URL: it may be presigned.
-    let broken = |e: reqwest::Error| failed(e.without_url().to_string());
-    let mut answer = client.get(url).send().await.and_then(reqwest::Response::error_for_status).map_err(broken)?;
+    let broken = |e: reqwest::Error| failed(format!("{}.", e.without_url()));
     let mut seen = 0u64;
     while let Some(chunk) = answer.chunk().await.map_err(broken)? {
         seen = seen.saturating_add(chunk.len() as u64);

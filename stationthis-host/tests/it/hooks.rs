@@ -11,8 +11,8 @@ use crate::bench::{Bench, answer, kind};
 /// The host's own keys, read as an operator could.
 fn keys(bench: &Bench) -> CallbackKeys {
     let text = std::fs::read_to_string(bench.dir.path().join("sim/callback-keys")).unwrap();
-    let (id, key) = text.trim().split_once(' ').unwrap();
-    CallbackKeys::new(id, Secret::new(key)).unwrap()
+    let mut words = text.split_whitespace();
+    CallbackKeys::new(words.next().unwrap(), Secret::new(words.next().unwrap())).unwrap()
 }
 
 fn url(bench: &Bench, task: &Value, expires_at: Timestamp) -> String {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use stationthis_comfydeploy::sim::SimTiming;
-use stationthis_host::http::server;
+use stationthis_host::http::server::{self, ServerLimits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,13 @@ async fn a_client_that_never_finishes_its_head_is_cut_off() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let served = tokio::spawn(server::serve(listener, axum::Router::new(), stop.clone(), Duration::from_secs(1)));
+    let served = tokio::spawn(server::serve(
+        listener,
+        axum::Router::new(),
+        ServerLimits::default(),
+        stop.clone(),
+        Duration::from_secs(1),
+    ));
     let mut client = TcpStream::connect(address).await.unwrap();
     client.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ").await.unwrap();
     let mut rest = Vec::new();
