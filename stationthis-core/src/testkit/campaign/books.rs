@@ -144,6 +144,14 @@ impl Books {
         self.by_id.get(&(provider.clone(), id.clone())).copied()
     }
 
+    /// A run of another task at the same provider.
+    pub(super) fn another(&self, run: &Run, drawn: u64) -> Option<&Run> {
+        let count = self.runs.len();
+        let from = usize::try_from(drawn).unwrap_or(0).checked_rem(count)?;
+        let others = self.runs.iter().cycle().skip(from).take(count.min(20));
+        others.into_iter().find(|other| other.provider == run.provider && other.task != run.task)
+    }
+
     /// The runs that were made for a task.
     pub(super) fn runs_of(&self, task: TaskId) -> impl Iterator<Item = (usize, &Run)> {
         let nths = self.by_task.get(&task).map_or(&[][..], Vec::as_slice);

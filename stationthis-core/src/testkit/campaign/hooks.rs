@@ -47,7 +47,9 @@ pub(super) enum HookKind {
     /// It has no token or signature.
     Unsigned,
     /// It is signed, and about a run that nobody submitted.
-    OtherRun,
+    NobodysRun,
+    /// It is signed, and about the run of another task.
+    OthersRun,
 }
 
 impl HookKind {
@@ -55,7 +57,7 @@ impl HookKind {
     pub(super) const fn is_forged(self) -> bool {
         match self {
             Self::WrongToken | Self::OtherToken | Self::Unsigned => true,
-            Self::Genuine | Self::SaysFailed | Self::SaysSuccess | Self::OtherRun => false,
+            Self::Genuine | Self::SaysFailed | Self::SaysSuccess | Self::NobodysRun | Self::OthersRun => false,
         }
     }
 
@@ -68,7 +70,8 @@ impl HookKind {
             | Self::WrongToken
             | Self::OtherToken
             | Self::Unsigned
-            | Self::OtherRun => false,
+            | Self::NobodysRun
+            | Self::OthersRun => false,
         }
     }
 }
@@ -107,11 +110,12 @@ pub(super) fn plan(books: &mut Books, shares: HookShares, nth: usize, at: Timest
     }
     if rng.chance(shares.forged) {
         counts.forged += 1;
-        let kind = match rng.below(4) {
+        let kind = match rng.below(5) {
             0 => HookKind::WrongToken,
             1 => HookKind::OtherToken,
             2 => HookKind::Unsigned,
-            _ => HookKind::OtherRun,
+            3 => HookKind::NobodysRun,
+            _ => HookKind::OthersRun,
         };
         hooks.push(hook(at.minus(Duration::from_millis(200)).plus(rng.millis(0, 5000)), at, kind));
     }
@@ -122,20 +126,22 @@ pub(super) fn plan(books: &mut Books, shares: HookShares, nth: usize, at: Timest
     books.hooks.extend(hooks);
 }
 
-/// The request that a plan makes; `other` is the URL of another task.
+/// The request that a plan makes; `other` is the run of another task, with that one's callback URL.
 pub(super) fn request(
     plan: &HookPlan,
     run: &Run,
     auth: WebhookAuth,
-    other: Option<&Secret>,
+    other: Option<&(Run, Secret)>,
     now: Timestamp,
 ) -> WebhookRequest {
-    let body = Bytes::from(serde_json::to_vec(&says(plan, run)).unwrap_or_default());
+    // Where nothing but the run names the task, what is said of another's run would be a lie about that one.
+    let others = other.map(|(other, _)| other).filter(|_| auth == WebhookAuth::TaskUrl);
+    let body = Bytes::from(serde_json::to_vec(&says(plan, run, others)).unwrap_or_default());
     if auth == WebhookAuth::ProviderSignature {
         let signature = match plan.kind {
             HookKind::Unsigned => None,
             HookKind::WrongToken | HookKind::OtherToken => Some("0".to_owned()),
-            HookKind::Genuine | HookKind::SaysFailed | HookKind::SaysSuccess | HookKind::OtherRun => {
+            HookKind::Genuine | HookKind::SaysFailed | HookKind::SaysSuccess | HookKind::NobodysRun | HookKind::OthersRun => {
                 Some(signature(&body))
             }
         };
@@ -153,14 +159,16 @@ pub(super) fn request(
             format!("{head}{}", if last == "0" { '1' } else { '0' })
         }
         HookKind::OtherToken => {
-            other.and_then(|url| url.expose().split_once('?')).map_or_else(String::new, |(_, token)| token.to_owned())
+            other.and_then(|(_, url)| url.expose().split_once('?')).map_or_else(String::new, |(_, token)| token.to_owned())
         }
-        HookKind::Genuine | HookKind::SaysFailed | HookKind::SaysSuccess | HookKind::OtherRun => token.to_owned(),
+        HookKind::Genuine | HookKind::SaysFailed | HookKind::SaysSuccess | HookKind::NobodysRun | HookKind::OthersRun => token.to_owned(),
     };
     WebhookRequest::new("POST", path, query, body, now)
 }
 
-fn says(plan: &HookPlan, run: &Run) -> RunReport {
+fn says(plan: &HookPlan, run: &Run, others: Option<&Run>) -> RunReport {
+    let of_run = |id: Option<RunId>| RunReport { run_id: id.unwrap_or_else(|| run.id.clone()), ..run.report_at(plan.as_of) };
+    let nobody = RunId::new(format!("nobody-{}", run.id)).ok();
     let bare = |status, word: &str| RunReport::new(run.id.clone(), status, word);
     match plan.kind {
         HookKind::Genuine | HookKind::WrongToken | HookKind::OtherToken | HookKind::Unsigned => {
@@ -168,9 +176,10 @@ fn says(plan: &HookPlan, run: &Run) -> RunReport {
         }
         HookKind::SaysFailed => bare(RunStatus::Failed, "failed"),
         HookKind::SaysSuccess => bare(RunStatus::Succeeded, "success"),
-        HookKind::OtherRun => match RunId::new(format!("nobody-{}", run.id)) {
-            Ok(id) => RunReport { run_id: id, ..run.report_at(plan.as_of) },
-            Err(_) => run.report_at(plan.as_of),
+        HookKind::NobodysRun => of_run(nobody),
+        HookKind::OthersRun => match others {
+            Some(other) => of_run(Some(other.id.clone())),
+            None => of_run(nobody),
         },
     }
 }

@@ -248,7 +248,7 @@ impl HostileProvider {
         let per_second = matches!(self.class, Class::Lookup | Class::None);
         let resource = per_second.then(|| if rng.chance(100) { FAST_RESOURCE } else { RESOURCE });
         let outputs = if end == RunStatus::Succeeded { outputs_of(&id, outputs) } else { Vec::new() };
-        let lag = if rng.chance(50) { rng.millis(0, 4000) } else { Duration::ZERO };
+        let lag = if rng.chance(50) { rng.millis(0, 2000) } else { Duration::ZERO };
         let skew_ms = i64::try_from(rng.below(6001)).unwrap_or(0) - 3000;
         let outputs_at = ended_at.unwrap_or(started_at).plus(lag);
         let provider = self.id.clone();
@@ -284,7 +284,7 @@ impl HostileProvider {
             0 | 1 => return (quick, Err(refused_by(503, Effect::No, Retry::Backoff))),
             2 => return (Duration::from_secs(3600), Err(lost())),
             // An answer from a cache.
-            3 => known.report_at(now.minus(Duration::from_secs(5)).max(known.made_at)),
+            3 => known.report_at(now.minus(Duration::from_secs(2)).max(known.made_at)),
             4 => RunReport::new(known.id.clone(), RunStatus::Unknown, "marinating"),
             _ => known.report_at(now),
         };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::error::Result;
 use crate::id::{NoticeId, TaskId};
 use crate::notify::{Notice, Notifier, Receipt};
 use crate::task::state::TaskStatus;
@@ -98,6 +99,14 @@ pub(super) struct CampaignNotifier(pub(super) Arc<Receivers>);
 impl Notifier for CampaignNotifier {
     fn channel(&self) -> &str {
         CHANNEL
+    }
+
+    fn check(&self, _: &str) -> Result<()> {
+        Ok(())
+    }
+
+    fn destination(&self, address: &str) -> String {
+        address.to_owned()
     }
 
     async fn deliver(&self, notice: &Notice) -> Receipt {

@@ -39,6 +39,8 @@ struct State {
     wake_at: Option<Timestamp>,
     /// Crashes and faults happen.
     hostile: bool,
+    /// A write was refused, so that nobody knows what there is to do next.
+    faulted: bool,
 }
 
 /// What becomes of a write.
@@ -54,7 +56,7 @@ enum Fate {
 
 impl Control {
     pub(super) fn new(rng: Rng, crashes: Crashes, faults: u32) -> Self {
-        let state = State { rng, crashes, faults, writes: 0, died: false, wake_at: None, hostile: false };
+        let state = State { rng, crashes, faults, writes: 0, died: false, wake_at: None, hostile: false, faulted: false };
         Self { state: Mutex::new(state), changed: tokio::sync::Notify::new() }
     }
 
@@ -89,6 +91,11 @@ impl Control {
 
     pub(super) fn wake_at(&self) -> Option<Timestamp> {
         self.state().wake_at
+    }
+
+    /// Was a write refused since this was asked last?
+    pub(super) fn faulted(&self) -> bool {
+        std::mem::take(&mut self.state().faulted)
     }
 
     /// The station looks now; what it finds tells when it must look again.
@@ -127,6 +134,7 @@ impl Control {
                 if made { Fate::DiesAfter } else { Fate::DiesBefore }
             }
             None if state.rng.chance(state.faults) => {
+                state.faulted = true;
                 if state.rng.chance(500) {
                     Fate::FailsAfter
                 } else {
@@ -177,10 +185,20 @@ impl MortalStore {
         if self.control.died() { self.dead().await } else { at_once(operation) }
     }
 
-    async fn claim<T: Send>(&self, operation: impl Future<Output = Result<Claimed<T>>> + Send) -> Result<Claimed<T>> {
-        let claimed = self.write(operation).await?;
+    /// A claim that leases nothing writes nothing.
+    async fn claim<T: Send>(
+        &self,
+        claim: &Claim,
+        operation: impl Future<Output = Result<Claimed<T>>> + Send,
+    ) -> Result<Claimed<T>> {
+        let claimed = self.read(operation).await?;
         self.control.wake_by(claimed.next_at);
-        Ok(claimed)
+        if claimed.items.is_empty() {
+            return Ok(claimed);
+        }
+        // Whoever has it may let it lie.
+        self.control.wake_by(Some(claim.now.plus(claim.lease)));
+        self.write(std::future::ready(Ok(claimed))).await
     }
 }
 
@@ -231,6 +249,7 @@ impl TaskStore for MortalStore {
     }
 
     async fn commit(&self, expected: u64, change: &Change) -> Result<Committed> {
+        if std::env::var("TT").is_ok() { eprintln!("commit {} {:?} due {:?} deadline {:?} {:?} submit_at {:?} lease {:?} {:?}", change.task.task_id, change.task.state.status, change.task.due_at, change.task.state.deadline_at, change.events.iter().map(|e| format!("{:?}", e.what).chars().take(60).collect::<String>()).collect::<Vec<_>>(), change.task.submit_at, change.lease, change.task.state.cancel); }
         let committed = self.write(self.inner.commit(expected, change)).await?;
         let free_slot = (!change.task.state.holds_slot()).then_some(Timestamp::from_micros(0));
         let notices = change.notices.iter().map(|notice| notice.due_at).min();
@@ -240,7 +259,7 @@ impl TaskStore for MortalStore {
     }
 
     async fn claim_due(&self, claim: &Claim, of: &ProviderFilter) -> Result<Claimed<TaskRecord>> {
-        self.claim(self.inner.claim_due(claim, of)).await
+        self.claim(claim, self.inner.claim_due(claim, of)).await
     }
 
     async fn claim_submissions(
@@ -249,11 +268,11 @@ impl TaskStore for MortalStore {
         provider: &ProviderId,
         runs_max: usize,
     ) -> Result<Claimed<TaskRecord>> {
-        self.claim(self.inner.claim_submissions(claim, provider, runs_max)).await
+        self.claim(claim, self.inner.claim_submissions(claim, provider, runs_max)).await
     }
 
     async fn claim_notices(&self, claim: &Claim) -> Result<Claimed<OutboxItem>> {
-        self.claim(self.inner.claim_notices(claim)).await
+        self.claim(claim, self.inner.claim_notices(claim)).await
     }
 
     async fn finish_notice(&self, id: NoticeId, outcome: &NoticeOutcome, event: Option<&TaskEvent>) -> Result<()> {
@@ -281,7 +300,7 @@ impl TaskStore for MortalStore {
     }
 
     async fn claim_inbox(&self, claim: &Claim) -> Result<Claimed<(u64, InboxItem)>> {
-        self.claim(self.inner.claim_inbox(claim)).await
+        self.claim(claim, self.inner.claim_inbox(claim)).await
     }
 
     async fn finish_inbox(&self, numbers: &[u64], outcome: InboxOutcome) -> Result<()> {

@@ -32,8 +32,11 @@ const START_MICROS: i64 = 1_764_000_000_000_000;
 /// Looks of the station that may be under way at a time: one waits as long as the slowest call in it.
 const TICKS_MAX: usize = 64;
 
+/// The longest sleep of the station's loops.
+const IDLE: Duration = Duration::from_secs(2);
+
 /// Steps of the scheduler per task before a world counts as one that never rests: a task takes some hundred.
-const STEPS_PER_TASK_MAX: u64 = 20_000;
+const STEPS_PER_TASK_MAX: u64 = 3_000;
 
 /// Attempts of a service to deliver a webhook, as ComfyDeploy's.
 const HOOK_TRIES: u32 = 3;
@@ -152,6 +155,10 @@ impl World {
         for _ in 0..steps_max {
             if self.control.died() {
                 self.crash();
+            }
+            if self.control.faulted() {
+                // As the station's own loops look again.
+                self.control.wake_by(Some(self.now().plus(IDLE)));
             }
             self.plan_hooks();
             self.launch_due();
@@ -297,18 +304,12 @@ impl World {
         let now = self.now();
         let request = {
             let mut books = self.outside.books();
-            let other = {
-                let runs = books.runs.len() as u64;
-                let other = usize::try_from(books.rng.below(runs)).unwrap_or(0);
-                books
-                    .runs
-                    .get(other)
-                    .filter(|other| books.runs.get(plan.run).is_some_and(|run| run.task != other.task))
-                    .cloned()
-            };
+            let drawn = books.rng.next();
             let run = books.runs.get(plan.run)?;
-            let other = other.and_then(|other| {
-                self.keys.url(PUBLIC_URL, &other.provider, other.task, now.plus(Duration::from_secs(3600)))
+            let other = books.another(run, drawn).cloned().and_then(|other| {
+                let until = now.plus(Duration::from_secs(3600));
+                let url = self.keys.url(PUBLIC_URL, &other.provider, other.task, until)?;
+                Some((other, url))
             });
             let class = Class::ALL.into_iter().find(|class| class.name() == run.provider.as_str())?;
             hooks::request(&plan, run, class.auth(), other.as_ref(), now)
@@ -340,10 +341,10 @@ impl World {
             }
             Landed::Started(Err(error)) if error.kind() == ErrorKind::StoreUnavailable => self.again(Act::Start),
             Landed::Started(Err(error)) => self.wrong("the station does not start", &error),
-            Landed::Ticked(done) => {
+            Landed::Ticked(done) => { if std::env::var("TT").is_ok() { eprintln!("tick {done:?} {:?}", self.outside.clock.now()); }
                 self.ticks -= 1;
                 if done.is_err() {
-                    self.control.wake_by(Some(self.now().plus(Duration::from_secs(2))));
+                    self.control.wake_by(Some(self.now().plus(IDLE)));
                 }
             }
             Landed::Asked(nth, n, done) => {

@@ -2,7 +2,7 @@
 
 use crate::task::TaskRecord;
 use crate::task::report::RunStatus;
-use crate::task::state::{Flag, TaskStatus};
+use crate::task::state::TaskStatus;
 use crate::testkit::campaign::books::{Books, Run};
 use crate::testkit::campaign::evidence::Evidence;
 
@@ -20,7 +20,9 @@ fn wrong(task: &TaskRecord, books: &Books) -> Option<String> {
     let ended_at = state.times.ended_at?;
     let run = books.runs_of(task.task_id).next().map(|(_, run)| run);
     if let Some(followed) = state.run_id.as_ref().filter(|id| run.is_none_or(|run| run.id != **id)) {
-        return Some(format!("it followed {followed}, which is not its run"));
+        // A webhook named it before anybody else could: nothing is known by it, and a person is told.
+        let told = state.status == TaskStatus::TimedOut && state.needs_review() && state.cost_usd.is_none();
+        return (!told).then(|| format!("it followed {followed}, which is not its run"));
     }
     let truth = run.filter(|run| run.ended_by(ended_at)).map(|run| run.end);
     let code = state.status_reason.as_ref().map_or("", |reason| reason.code.as_str());
@@ -33,7 +35,7 @@ fn wrong(task: &TaskRecord, books: &Books) -> Option<String> {
         (TaskStatus::Cancelled, _) => run.is_none() || truth == Some(RunStatus::Cancelled),
         (TaskStatus::TimedOut, "providerTimeout") => truth == Some(RunStatus::TimedOut),
         // A person is told, since nobody knows.
-        (TaskStatus::TimedOut, "inDoubt" | "unverified") => state.flags.contains(&Flag::NeedsReview),
+        (TaskStatus::TimedOut, "inDoubt" | "unverified") => state.needs_review(),
         (TaskStatus::TimedOut, _) => ended_at >= state.deadline_at,
         (_, _) => true,
     };
