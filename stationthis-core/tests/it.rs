@@ -6,7 +6,11 @@
 mod bench;
 #[path = "it/callers.rs"]
 mod callers;
+#[path = "it/costs.rs"]
+mod costs;
 #[path = "it/crashes.rs"]
 mod crashes;
 #[path = "it/life.rs"]
 mod life;
+#[path = "it/money.rs"]
+mod money;

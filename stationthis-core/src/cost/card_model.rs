@@ -109,7 +109,7 @@ impl CostModel for CardCostModel {
         let amount = match rate.unit {
             // A run is one request by its nature.
             Unit::Request => Some(Decimal::ONE),
-            unit => usage.amounts.get(&unit).copied(),
+            unit => counted(usage, unit),
         };
         let cost = amount.zip(price).and_then(|(amount, price)| total(rate, card, usage, amount, price));
         let bound =
@@ -124,12 +124,18 @@ impl CostModel for CardCostModel {
     }
 }
 
+/// How much was used, unless that makes no sense: nobody uses less than nothing.
+fn counted(usage: &Usage, unit: Unit) -> Option<Decimal> {
+    usage.amounts.get(&unit).copied().filter(|amount| !amount.is_sign_negative())
+}
+
 /// `amount × price`, and for tokens both directions added up.
 fn total(rate: &PinnedRate, card: &RateCard, usage: &Usage, amount: Decimal, price: Price) -> Option<Usd> {
     let cost = Usd::of(amount, price)?;
-    let Some(out) = usage.amounts.get(&Unit::OutputToken).filter(|_| rate.unit == Unit::InputToken) else {
+    if rate.unit != Unit::InputToken || !usage.amounts.contains_key(&Unit::OutputToken) {
         return Some(cost);
-    };
+    }
+    let out = counted(usage, Unit::OutputToken)?;
     // The card holds the price of what comes out under the same key with a `/out` ending.
     let key = match &rate.key {
         RateKey::Resource(name) => RateKey::Resource(format!("{name}/out")),
@@ -137,7 +143,7 @@ fn total(rate: &PinnedRate, card: &RateCard, usage: &Usage, amount: Decimal, pri
         RateKey::Tool(id) => RateKey::Tool(format!("{id}/out")),
     };
     let (_, out_rate) = card.find(std::iter::once(&key), Unit::OutputToken)?;
-    cost.checked_add(Usd::of(*out, out_rate.amount)?)
+    cost.checked_add(Usd::of(out, out_rate.amount)?)
 }
 
 /// Which entries of a card fit a tool, most specific first, in which unit, and the resource it names.

@@ -14,7 +14,7 @@ use crate::task::state::TaskStatus;
 /// The settlement of a task that has just ended, on the card that was pinned when it was accepted.
 pub(crate) async fn settled(engine: &Engine, task: &TaskRecord, not_run: bool) -> Result<Event> {
     let usage = if not_run { Usage::not_run() } else { used(engine, task) };
-    let settlement = match &task.cost_rate {
+    let mut settlement = match &task.cost_rate {
         _ if not_run => Settlement::known(Usd::ZERO, UsageBasis::NotRun),
         _ if waived(engine, task) => Settlement::known(Usd::ZERO, UsageBasis::Waived),
         None => Settlement::unknown(None),
@@ -24,6 +24,10 @@ pub(crate) async fn settled(engine: &Engine, task: &TaskRecord, not_run: bool) -
             (_, _) => Settlement::unknown(None),
         },
     };
+    if settlement.cost_usd.is_none() && settlement.bound_usd.is_none() && !settlement.resource_changed {
+        // Nothing was measured; then it is at most what was quoted for the same resource.
+        settlement.bound_usd = task.quote.ceiling_usd;
+    }
     let over_ceiling = settlement.cost_usd.zip(task.quote.ceiling_usd).is_some_and(|(cost, ceiling)| cost > ceiling);
     Ok(Event::Settled { usage, settlement: Box::new(settlement), over_ceiling })
 }

@@ -58,6 +58,8 @@ pub struct Calls {
 #[derive(Clone, Debug)]
 pub struct ScriptedProvider {
     id: ProviderId,
+    /// Another tool than `echo`.
+    tool: Option<ToolDefinition>,
     script: Arc<Mutex<Script>>,
     costs: CardCostModel,
     /// Closed: `submit` waits, after it was counted, until permits are added.
@@ -85,10 +87,19 @@ impl ScriptedProvider {
         );
         Ok(Self {
             id: ProviderId::new(id)?,
+            tool: None,
             script: Arc::default(),
             costs: CardCostModel::new(card),
             submit_gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
         })
+    }
+
+    /// As this one, with another tool in place of `echo`, priced on another card.
+    #[must_use]
+    pub fn offering(mut self, tool: ToolDefinition, card: RateCard) -> Self {
+        self.tool = Some(tool.seal());
+        self.costs = CardCostModel::new(card);
+        self
     }
 
     /// Its script, to read and to change.
@@ -111,6 +122,9 @@ impl ScriptedProvider {
     /// # Errors
     /// None in practice: the names are valid.
     pub fn tool(&self) -> Result<ToolDefinition> {
+        if let Some(tool) = &self.tool {
+            return Ok(tool.clone());
+        }
         let mut tool = ToolDefinition::new(ToolId::for_key(&self.id, "echo")?, self.id.clone(), "scripted", "Echo");
         tool.input_schema = JsonDoc::from_value(&json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema",
