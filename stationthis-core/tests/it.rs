@@ -10,7 +10,11 @@ mod callers;
 mod costs;
 #[path = "it/crashes.rs"]
 mod crashes;
+#[path = "it/hostile.rs"]
+mod hostile;
 #[path = "it/life.rs"]
 mod life;
 #[path = "it/money.rs"]
 mod money;
+#[path = "it/preparation.rs"]
+mod preparation;
