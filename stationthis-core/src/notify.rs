@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::id::NoticeId;
 use crate::task::TaskRecord;
 
@@ -138,13 +138,4 @@ pub enum Receipt {
     },
     /// There is nobody at this address (any more).
     NoRecipient,
-}
-
-/// The check of a channel that has one destination, which needs no address.
-fn no_address(channel: &str, address: &str) -> Result<()> {
-    if address.is_empty() {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::InvalidInput, "check notification target")
-        .with_message(format!("The notifier {channel} takes no address.")))
 }

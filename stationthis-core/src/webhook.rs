@@ -159,6 +159,9 @@ impl CallbackKeys {
             return Err(refused("The callback token is malformed."));
         };
         let expiry_s: i64 = expiry.parse().map_err(|_| refused("The callback token is malformed."))?;
+        if expiry_s.to_string() != expiry {
+            return Err(refused("The callback token is malformed."));
+        }
         let mac = crate::unhex(mac).ok_or_else(|| refused("The callback token is malformed."))?;
         let known = self.0.iter().find(|key| key.id == key_id);
         let known = known.ok_or_else(|| refused("The callback token was made with an unknown key."))?;

@@ -4,6 +4,8 @@
 
 #[path = "it/bench.rs"]
 mod bench;
+#[path = "it/callback_keys.rs"]
+mod callback_keys;
 #[path = "it/callers.rs"]
 mod callers;
 #[path = "it/costs.rs"]
@@ -16,5 +18,7 @@ mod hostile;
 mod life;
 #[path = "it/money.rs"]
 mod money;
+#[path = "it/outbox.rs"]
+mod outbox;
 #[path = "it/preparation.rs"]
 mod preparation;

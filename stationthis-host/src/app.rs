@@ -1,6 +1,7 @@
 //! From a configuration to a station at work.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,10 +23,10 @@ use crate::outgoing::{Guard, GuardedClient, WebhookNotifier};
 const INSTANCE: &str = "host";
 
 /// Who everything on one host belongs to.
-const CALLER: &str = "local";
+pub(crate) const CALLER: &str = "local";
 
 /// The folder of what the simulator made, within the data folder: its tools and tasks never meet real ones.
-pub(crate) const SIM_FOLDER: &str = "sim";
+const SIM_FOLDER: &str = "sim";
 
 /// How long work under way may take to finish when the host stops.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
@@ -71,10 +72,7 @@ impl App {
     /// `InvalidInput` for a configuration that cannot work, `Conflict` when another host has the folder,
     /// `StoreUnavailable` or `Corrupt` for its content, `Unavailable` when the simulator's port is taken.
     pub async fn start(config: &Config, service: Service, public_url: Option<String>) -> Result<Self> {
-        let data = DataDir::open(match service {
-            Service::ComfyDeploy => config.data_dir.clone(),
-            Service::Simulator(..) => config.data_dir.join(SIM_FOLDER),
-        })?;
+        let data = DataDir::open(data_folder(config, matches!(service, Service::Simulator(..))))?;
         let (provider, sim) = provider(config, service).await?;
         let service_url = sim.as_ref().map_or_else(|| config.comfydeploy.api_url.clone(), SimServer::base_url);
         let downloads = GuardedClient::new(guard(config).trusting(&service_url_of(&service_url)?))?;
@@ -144,6 +142,11 @@ impl App {
 /// None: the name is a constant that fits.
 pub fn caller_id() -> Result<CallerId> {
     CallerId::new(CALLER)
+}
+
+/// Where the host keeps what must survive, with the service or with the simulator.
+pub(crate) fn data_folder(config: &Config, simulated: bool) -> PathBuf {
+    if simulated { config.data_dir.join(SIM_FOLDER) } else { config.data_dir.clone() }
 }
 
 /// What the configuration opens for addresses that others name.

@@ -1,11 +1,17 @@
 //! The command line.
 
+pub mod callers;
+mod key_files;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use serde_json::{Map, Value};
 
+use crate::cli::callers::{KeysArgs, NotifyArgs};
 use crate::config::Flags;
+
+pub use key_files::{CallbackKeysArgs, FolderArgs, KeyAction, WebhooksAction, WebhooksArgs};
 
 /// AI generation tools that are durable, priced and validated: discover them, run them, serve them.
 #[derive(Debug, Parser)]
@@ -35,6 +41,14 @@ pub enum Command {
     Run(RunArgs),
     /// List tasks, or show one.
     Tasks(TasksArgs),
+    /// List, rotate or revoke the keys that sign callback URLs.
+    CallbackKeys(CallbackKeysArgs),
+    /// Print a caller's webhook secret; list, rotate or revoke the keys that secrets are derived from.
+    Webhooks(WebhooksArgs),
+    /// Make, list and revoke the API keys of callers.
+    Keys(KeysArgs),
+    /// Say whom a caller's tasks tell about their end.
+    Notify(NotifyArgs),
 }
 
 /// Options of `demo`.

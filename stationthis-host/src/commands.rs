@@ -1,6 +1,8 @@
 //! The commands: each prints to standard output, and what is in progress to standard error.
 
+pub mod callers;
 pub mod demo;
+pub mod key_files;
 mod report;
 pub mod run;
 pub mod serve;
@@ -24,6 +26,10 @@ pub async fn dispatch(cli: &Cli) -> anyhow::Result<()> {
         Command::Tools(args) => tools::tools(&Config::from_env(&cli.flags())?, args).await,
         Command::Run(args) => run::run(&Config::from_env(&cli.flags())?, args).await,
         Command::Tasks(args) => tasks::tasks(&Config::from_env(&cli.flags())?, args).await,
+        Command::CallbackKeys(args) => key_files::callback_keys(&Config::from_env(&cli.flags())?, args),
+        Command::Webhooks(args) => key_files::webhooks(&Config::from_env(&cli.flags())?, args),
+        Command::Keys(args) => callers::keys(&Config::from_env(&cli.flags())?, args).await,
+        Command::Notify(args) => callers::notify(&Config::from_env(&cli.flags())?, args).await,
     }
 }
 

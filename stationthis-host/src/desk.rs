@@ -1,5 +1,7 @@
 //! One way to ask a station, whether it is in this process or behind a host's HTTP API.
 
+mod callers;
+
 use std::time::Duration;
 
 use reqwest::Method;

@@ -1,7 +1,7 @@
 //! How a station is put together.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -173,6 +173,7 @@ impl StationBuilder {
             rates,
             typical: Typical::default(),
             updates: Updates::new(),
+            lanes: Mutex::default(),
             wake_driver: Notify::new(),
             wake_inbox: Notify::new(),
             wake_outbox: Notify::new(),

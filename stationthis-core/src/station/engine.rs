@@ -1,7 +1,7 @@
 //! What every part of the station shares, and the one way in which a task's state is changed.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +14,7 @@ use crate::provider::ServiceProvider;
 use crate::registry::ToolRegistry;
 use crate::secret::Secret;
 use crate::station::events::Updates;
+use crate::station::outbox::Lanes;
 use crate::station::rates::Rates;
 use crate::station::settle;
 use crate::station::typical::Typical;
@@ -51,6 +52,7 @@ pub(crate) struct Engine {
     pub(crate) rates: Rates,
     pub(crate) typical: Typical,
     pub(crate) updates: Updates,
+    pub(crate) lanes: Mutex<Lanes>,
     /// Something may be due now: a new task, a webhook, a wish.
     pub(crate) wake_driver: Notify,
     pub(crate) wake_inbox: Notify,

@@ -1,92 +1,163 @@
 //! Notices: delivered at least once, over hours, or given up and kept.
 
-use std::sync::Arc;
+mod breaker;
+mod lanes;
+
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use crate::error::Result;
-use crate::notify::{Notice, Receipt};
+use crate::id::NoticeId;
+use crate::notify::{Notice, NotifyTarget, Receipt};
 use crate::station::driver::LEASE;
 use crate::station::engine::Engine;
 use crate::store::{Claim, NoticeOutcome, OutboxItem};
 use crate::task::event::{Event, TaskEvent};
+use lanes::{PutOff, Receiver, Work};
 
-/// Notices delivered at a time: bounds sockets.
-const BATCH: usize = 32;
+pub(crate) use lanes::Lanes;
 
-/// Bound of one attempt; shorter than the lease.
+/// Notices claimed at a time: a page of the store.
+const BATCH: usize = 256;
+
+/// Bound of one attempt. With the wait in a lane (25 s) it is shorter than the lease.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The pauses before the second and each further attempt: 28 hours in all, as the Standard Webhooks specification
 /// suggests; then the notice is a dead letter.
 const PAUSES_S: [u64; 7] = [5, 300, 1_800, 7_200, 18_000, 36_000, 36_000];
 
+/// The longest pause that a receiver may ask for: one that wants more is as good as gone.
+const WISH_MAX: Duration = Duration::from_secs(24 * 3600);
+
 /// The longest sleep: another process may have added notices.
 const IDLE_MAX: Duration = Duration::from_secs(2);
 
-/// Runs until the station is closed.
+/// Runs until the station is closed; then what is under way is finished.
 pub(crate) async fn run(engine: Arc<Engine>) {
+    let mut sending = FuturesUnordered::new();
+    let mut look_at = tokio::time::Instant::now();
     loop {
-        let (more, pause) = match deliver_due(&engine).await {
-            Ok((count, pause)) => (count > 0, pause),
-            Err(error) => {
-                tracing::warn!(%error, "notices could not be delivered; they are kept");
-                (false, IDLE_MAX)
+        let closed = engine.closed.is_cancelled();
+        if closed && sending.is_empty() {
+            return;
+        }
+        if !closed {
+            if look_at <= tokio::time::Instant::now() {
+                let pause = match take_due(&engine).await {
+                    Ok((BATCH.., _)) => Duration::ZERO,
+                    Ok((_, pause)) => pause,
+                    Err(error) => {
+                        tracing::warn!(%error, "notices could not be claimed; they are kept");
+                        IDLE_MAX
+                    }
+                };
+                look_at = tokio::time::Instant::now() + pause;
             }
-        };
-        if more && !engine.closed.is_cancelled() {
-            continue;
+            sending.extend(start(&engine).into_iter().map(|(receiver, item)| deliver(&engine, receiver, item)));
         }
         tokio::select! {
-            () = engine.closed.cancelled() => return,
-            () = engine.wake_outbox.notified() => {}
-            () = tokio::time::sleep(pause) => {}
+            Some(()) = sending.next() => {}
+            () = tokio::time::sleep_until(look_at), if !closed => {}
+            () = engine.wake_outbox.notified(), if !closed => look_at = tokio::time::Instant::now(),
+            () = engine.closed.cancelled(), if !closed => {}
         }
     }
 }
 
 /// Delivers what is due now; how many notices were tried.
 pub(crate) async fn tick(engine: &Engine) -> Result<usize> {
-    deliver_due(engine).await.map(|(count, _)| count)
+    take_due(engine).await?;
+    let mut tried = 0;
+    let mut sending = FuturesUnordered::new();
+    loop {
+        sending.extend(start(engine).into_iter().map(|(receiver, item)| deliver(engine, receiver, item)));
+        match sending.next().await {
+            Some(()) => tried += 1,
+            None => return Ok(tried),
+        }
+    }
 }
 
-async fn deliver_due(engine: &Engine) -> Result<(usize, Duration)> {
+/// Claims what is due and lines it up; how many notices, and when to look again.
+async fn take_due(engine: &Engine) -> Result<(usize, Duration)> {
     let now = engine.now();
     let claim = Claim { owner: engine.instance.clone(), now, lease: LEASE, limit: BATCH };
     let claimed = engine.store.claim_notices(&claim).await?;
     let pause = claimed.next_at.map_or(IDLE_MAX, |at| at.since(now).min(IDLE_MAX));
     let count = claimed.items.len();
-    let mut sending: FuturesUnordered<_> = claimed.items.into_iter().map(|item| deliver(engine, item)).collect();
-    while let Some(result) = sending.next().await {
-        if let Err(error) = result {
-            // The lease ends, and it is delivered again: at least once.
-            tracing::warn!(%error, "what came of a notice could not be recorded");
+    for item in claimed.items {
+        let to = receiver(engine, &item.target);
+        if let Some(PutOff { item, until, .. }) = with_lanes(engine, |lanes| lanes.take(to, item, now)) {
+            tracing::debug!(notice_id = %item.id, %until, "a notice is put off");
         }
     }
     Ok((count, pause))
 }
 
-async fn deliver(engine: &Engine, item: OutboxItem) -> Result<()> {
-    let attempt = item.attempts.saturating_add(1);
-    let receipt = match (engine.store.get(item.task_id).await?, engine.notifiers.get(&item.target.channel)) {
-        (None, _) => Receipt::Permanent { reason: "The task is gone.".to_owned() },
-        (_, None) => Receipt::Permanent { reason: format!("There is no notifier {}.", item.target.channel) },
-        (Some(task), Some(notifier)) => {
-            let notice = Notice::new(item.id, item.target.clone(), item.kind, attempt, task);
-            match tokio::time::timeout(ATTEMPT_TIMEOUT, notifier.deliver(&notice)).await {
-                Ok(receipt) => receipt,
-                Err(_) => Receipt::Retry { after: None, reason: "No answer within 30 s.".to_owned() },
-            }
-        }
+/// What is tried now. What is put off has a lease, and is claimed again when that ends.
+fn start(engine: &Engine) -> Vec<(Receiver, OutboxItem)> {
+    let Work { start, put_off } = with_lanes(engine, |lanes| lanes.next(engine.now()));
+    for PutOff { item, until, spared } in put_off {
+        tracing::debug!(notice_id = %item.id, %until, spared, "a notice is put off");
+    }
+    start
+}
+
+fn with_lanes<T>(engine: &Engine, work: impl FnOnce(&mut Lanes) -> T) -> T {
+    work(&mut engine.lanes.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn receiver(engine: &Engine, target: &NotifyTarget) -> Receiver {
+    let notifier = engine.notifiers.get(&target.channel);
+    let destination = notifier.map(|notifier| notifier.destination(&target.address));
+    (target.channel.clone(), destination.unwrap_or_default())
+}
+
+/// Tries one notice, frees its slot and records what came of it.
+async fn deliver(engine: &Engine, to: Receiver, item: OutboxItem) {
+    let id = item.id;
+    let receipt = attempt(engine, &item).await;
+    let answered = !matches!(receipt, Ok(Receipt::Retry { .. }));
+    with_lanes(engine, |lanes| lanes.end(&to, answered, engine.now()));
+    let recorded = match receipt {
+        Ok(receipt) => record(engine, item, receipt).await,
+        Err(error) => Err(error),
     };
+    if let Err(error) = recorded {
+        // The lease ends, and it is delivered again: at least once.
+        tracing::warn!(notice_id = %id, %error, "what came of a notice could not be recorded");
+    }
+}
+
+async fn attempt(engine: &Engine, item: &OutboxItem) -> Result<Receipt> {
+    let Some(task) = engine.store.get(item.task_id).await? else {
+        return Ok(Receipt::Permanent { reason: "The task is gone.".to_owned() });
+    };
+    let Some(notifier) = engine.notifiers.get(&item.target.channel) else {
+        return Ok(Receipt::Permanent { reason: format!("There is no notifier {}.", item.target.channel) });
+    };
+    let notice = Notice::new(item.id, item.target.clone(), item.kind, item.attempts.saturating_add(1), task);
+    Ok(match tokio::time::timeout(ATTEMPT_TIMEOUT, notifier.deliver(&notice)).await {
+        Ok(receipt) => receipt,
+        Err(_) => Receipt::Retry { after: None, reason: "No answer within 30 s.".to_owned() },
+    })
+}
+
+async fn record(engine: &Engine, item: OutboxItem, receipt: Receipt) -> Result<()> {
     let now = engine.now();
+    let attempt = item.attempts.saturating_add(1);
     let outcome = match &receipt {
         Receipt::Delivered => NoticeOutcome::Delivered,
         Receipt::Permanent { reason } => NoticeOutcome::Dead(reason.clone()),
         Receipt::NoRecipient => NoticeOutcome::Dead("There is nobody at this address.".to_owned()),
         Receipt::Retry { after, reason } => match pause_after(attempt) {
-            Some(pause) => NoticeOutcome::RetryAt(now.plus(after.unwrap_or(pause).max(jittered(pause, item.id)))),
+            Some(pause) => {
+                let wish = after.unwrap_or_default().min(WISH_MAX);
+                NoticeOutcome::RetryAt(now.plus(jittered(pause, item.id).max(wish)))
+            }
             None => NoticeOutcome::Dead(reason.clone()),
         },
     };
@@ -103,7 +174,7 @@ fn pause_after(attempt: u32) -> Option<Duration> {
 }
 
 /// Up to a tenth longer, by the notice's own id: many that failed together do not come back together.
-fn jittered(pause: Duration, id: crate::id::NoticeId) -> Duration {
+fn jittered(pause: Duration, id: NoticeId) -> Duration {
     let spread = id.to_string().bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % 100;
     pause.saturating_add(pause.saturating_mul(spread) / 1000)
 }

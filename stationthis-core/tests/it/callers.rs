@@ -36,22 +36,23 @@ fn query() -> TaskQuery {
 async fn a_callers_own_targets_are_told_beside_the_policys_and_the_asked_ones() {
     let mut bench = Bench::new().await;
     let (ada, eve) = (bench.station.as_caller(caller("ada")), bench.station.as_caller(caller("eve")));
-    let desk = NotifyTarget::new("events", "desk");
-    let set = ada.set_default_notify(&[desk.clone(), desk.clone()]).await.unwrap();
-    assert_eq!(set, std::slice::from_ref(&desk), "each once");
+    let (own, asked) = (NotifyTarget::new("events", ""), NotifyTarget::new("desk", "3"));
+    let set = ada.set_default_notify(&[own.clone(), own.clone()]).await.unwrap();
+    assert_eq!(set, std::slice::from_ref(&own), "each once");
     assert_eq!(ada.default_notify().await.unwrap(), set);
     assert_eq!(eve.default_notify().await.unwrap(), [], "another caller's stay its own");
+    let request = |prompt: &str| request(prompt).with_notify(vec![asked.clone()]);
     let task = ada.run(request("x")).await.unwrap();
-    assert_eq!(task.notify, [NotifyTarget::new("log", ""), desk.clone(), NotifyTarget::new("events", "")]);
+    assert_eq!(task.notify, [NotifyTarget::new("log", ""), own.clone(), asked.clone()]);
     assert_eq!(eve.run(request("y")).await.unwrap().notify.len(), 2);
     bench.provider.script().polls = [success(bench.clock.now())].into();
     bench.pass(5).await;
-    assert!(bench.told().iter().any(|notice| notice.target == desk && notice.task.task_id == task.task_id));
-    let unknown = ada.set_default_notify(&[NotifyTarget::new("pigeon", "loft")]).await.unwrap_err();
-    assert_eq!(unknown.kind(), ErrorKind::InvalidInput);
-    let many: Vec<_> = (0..17).map(|n| NotifyTarget::new("events", n.to_string())).collect();
-    assert_eq!(ada.set_default_notify(&many).await.unwrap_err().kind(), ErrorKind::InvalidInput);
-    assert_eq!(ada.default_notify().await.unwrap(), [desk], "what was refused changed nothing");
+    assert!(bench.told().iter().any(|notice| notice.target == own && notice.task.task_id == task.task_id));
+    let many: Vec<_> = (0..17).map(|n| NotifyTarget::new("desk", n.to_string())).collect();
+    for refused in [vec![NotifyTarget::new("pigeon", "loft")], vec![NotifyTarget::new("events", "nowhere")], many] {
+        assert_eq!(ada.set_default_notify(&refused).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+    assert_eq!(ada.default_notify().await.unwrap(), [own], "what was refused changed nothing");
     ada.set_default_notify(&[]).await.unwrap();
     assert_eq!(ada.run(request("z")).await.unwrap().notify.len(), 2);
 }

@@ -3,7 +3,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
@@ -71,10 +71,8 @@ fn a_configuration_that_cannot_work_is_refused_at_start_by_its_key() {
 }
 
 /// A host that ends with its test, however that ends.
-#[cfg(unix)]
 struct Host(std::process::Child);
 
-#[cfg(unix)]
 impl Drop for Host {
     fn drop(&mut self) {
         // Gone already when all went well.
@@ -126,4 +124,73 @@ fn a_tool_runs_without_a_host_and_its_task_is_kept() {
     assert_eq!(tasks["tasks"][0]["taskId"], task["taskId"]);
     let again = json_of(&run(dir.path(), &["tasks", "--sim", "--json", task["taskId"].as_str().unwrap()]));
     assert_eq!(again["costUsd"], task["costUsd"]);
+}
+
+#[test]
+fn keys_are_rotated_and_revoked_beside_a_host_and_a_callers_secret_is_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let states = |args: &[&str]| {
+        let list = json_of(&run(dir.path(), args))["keys"].as_array().unwrap().clone();
+        let state = |key: &Value| format!("{} {}", key["keyId"].as_str().unwrap(), key["state"].as_str().unwrap());
+        list.iter().map(state).collect::<Vec<_>>().join(", ")
+    };
+    for (command, letter) in [("callback-keys", 'k'), ("webhooks", 'w')] {
+        assert_eq!(states(&[command, "list", "--json"]), format!("{letter}1 signs"));
+        assert_eq!(states(&[command, "rotate", "--json"]), format!("{letter}2 signs, {letter}1 kept"));
+        let first = format!("{letter}1");
+        assert_eq!(states(&[command, "revoke", &first, "--json"]), format!("{letter}2 signs, {letter}1 revoked"));
+        let again = run(dir.path(), &[command, "revoke", &first]);
+        assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains(&first));
+        assert_eq!(states(&[command, "list", "--json", "--sim"]), format!("{letter}1 signs"), "the simulator's own");
+    }
+    let secret = |caller: &str| String::from_utf8(run(dir.path(), &["webhooks", "secret", "--caller", caller]).stdout);
+    let (ada, eve) = (secret("ada").unwrap(), secret("eve").unwrap());
+    assert!(ada.starts_with("whsec_") && ada.len() == 51 && ada != eve, "{ada}");
+    assert_eq!(secret("ada").unwrap(), ada);
+    json_of(&run(dir.path(), &["webhooks", "rotate", "--json"]));
+    assert_ne!(secret("ada").unwrap(), ada);
+}
+
+#[test]
+fn a_key_made_without_a_host_opens_it_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let made =
+        run(dir.path(), &["keys", "create", "--sim", "--caller", "ada", "--label", "laptop", "--expires-in", "30"]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let key = String::from_utf8(made.stdout).unwrap().trim().to_owned();
+    let (key_id, secret) = key.strip_prefix("st_").unwrap().split_once('_').unwrap();
+    assert_eq!((key_id.len(), secret.len()), (16, 64), "nothing but the key is on standard output");
+    let listed = json_of(&run(dir.path(), &["keys", "list", "--sim", "--json"]));
+    assert_eq!((&listed["keys"][0]["keyId"], &listed["keys"][0]["label"]), (&json!(key_id), &json!("laptop")));
+    let set = run(dir.path(), &["notify", "set", "--sim", "--caller", "ada", "webhook:https://ada.example/x", "log"]);
+    assert!(set.status.success(), "{}", String::from_utf8_lossy(&set.stderr));
+
+    let mut host = program(dir.path());
+    let operator = "correct-horse-battery";
+    host.args(["serve", "--sim", "--listen", "127.0.0.1:0"]).env("STATIONTHIS_API_KEY", operator);
+    let mut host = Host(host.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(host.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.trim().strip_prefix("listening on ").unwrap().to_owned();
+    let as_who = |who: &str, args: &[&str]| {
+        program(dir.path())
+            .args(args)
+            .args(["--host", &url, "--json"])
+            .env("STATIONTHIS_API_KEY", who)
+            .output()
+            .unwrap()
+    };
+    let told = json_of(&as_who(&key, &["notify", "show"]));
+    assert_eq!(
+        told["notify"],
+        json!([{ "channel": "webhook", "address": "https://ada.example/x" }, { "channel": "log" }])
+    );
+    let refused = as_who(&key, &["keys", "list"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("operator"), "{refused:?}");
+    assert_eq!(json_of(&as_who(operator, &["notify", "set", "--caller", "ada"]))["notify"], json!([]));
+    assert_eq!(json_of(&as_who(&key, &["notify", "show"]))["notify"], json!([]));
+    let second = json_of(&as_who(operator, &["keys", "create", "--caller", "eve"]));
+    assert!(as_who(second["key"].as_str().unwrap(), &["tasks"]).status.success());
+    assert!(json_of(&as_who(operator, &["keys", "revoke", key_id]))["keys"][0]["revokedAt"].is_string());
+    assert!(!as_who(&key, &["tasks"]).status.success());
 }
