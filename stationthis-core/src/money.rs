@@ -213,6 +213,25 @@ mod tests {
     }
 
     #[test]
+    fn amounts_and_prices_are_text_and_their_schemas_say_so() {
+        assert_eq!(serde_json::to_string(&Usd::from_nanos(-1_500_000_000)).unwrap(), "\"-1.500000000\"");
+        assert_eq!(serde_json::from_str::<Usd>("\"0.000000001\"").unwrap().nanos(), 1);
+        assert!("0.0000000001".parse::<Usd>().is_err() && serde_json::from_str::<Usd>("1").is_err());
+        assert_eq!(Usd::from_nanos(2).checked_add(Usd::from_nanos(3)), Some(Usd::from_nanos(5)));
+        assert_eq!(Usd::from_nanos(i64::MAX).checked_add(Usd::from_nanos(1)), None);
+        let low = price("0.000042");
+        assert_eq!(serde_json::to_string(&low).unwrap(), "\"0.000042\"");
+        assert_eq!((serde_json::from_str("\"4.2e-05\"").ok(), low.as_decimal()), (Some(low), Decimal::new(42, 6)));
+        for (schema, title, pattern) in [
+            (schemars::schema_for!(Usd), "Usd", r"^-?\d+\.\d{9}$"),
+            (schemars::schema_for!(Price), "Price", r"^\d+(\.\d+)?$"),
+        ] {
+            let schema = schema.to_value();
+            assert_eq!((&schema["title"], &schema["pattern"]), (&title.into(), &pattern.into()));
+        }
+    }
+
+    #[test]
     fn out_of_range_is_none_not_a_wrong_number() {
         assert_eq!(Usd::of(Decimal::MAX, price("2")), None);
         assert_eq!(Usd::of(Decimal::from(i64::MAX), price("1")), None);

@@ -176,3 +176,6 @@ const fn unit_word(unit: Unit) -> &'static str {
         Unit::Credit => "credit",
     }
 }
+
+#[cfg(test)]
+mod tests;
