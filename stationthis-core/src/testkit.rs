@@ -2,6 +2,7 @@
 //! provider that says what it is told to, a store that stops at a chosen step, for killing the process there, wrappers
 //! that make any implementation fail by a plan, and the contracts of the traits as suites.
 
+pub mod campaign;
 mod clock;
 mod faulty;
 mod halting;
