@@ -8,6 +8,8 @@ mod bench;
 mod callback_keys;
 #[path = "it/callers.rs"]
 mod callers;
+#[path = "it/contracts.rs"]
+mod contracts;
 #[path = "it/crashes.rs"]
 mod crashes;
 #[path = "it/fairness.rs"]
@@ -16,6 +18,8 @@ mod fairness;
 mod hooks;
 #[path = "it/life.rs"]
 mod life;
+#[path = "it/minimal.rs"]
+mod minimal;
 #[path = "it/outbox.rs"]
 mod outbox;
 #[path = "it/review.rs"]
