@@ -10,6 +10,8 @@ mod callback_keys;
 mod callers;
 #[path = "it/costs.rs"]
 mod costs;
+#[path = "it/contracts.rs"]
+mod contracts;
 #[path = "it/crashes.rs"]
 mod crashes;
 #[path = "it/fairness.rs"]
@@ -22,6 +24,8 @@ mod hostile;
 mod life;
 #[path = "it/money.rs"]
 mod money;
+#[path = "it/minimal.rs"]
+mod minimal;
 #[path = "it/outbox.rs"]
 mod outbox;
 #[path = "it/preparation.rs"]
