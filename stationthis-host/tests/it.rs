@@ -21,8 +21,14 @@ mod hooks;
 mod isolation;
 #[path = "it/keys.rs"]
 mod keys;
+#[path = "it/metrics.rs"]
+mod metrics;
+#[path = "it/operate.rs"]
+mod operate;
 #[path = "it/outage.rs"]
 mod outage;
+#[path = "it/restore.rs"]
+mod restore;
 #[path = "it/runs.rs"]
 mod runs;
 #[path = "it/server.rs"]
