@@ -334,12 +334,6 @@ pub struct StoredEvent {
     pub event: TaskEvent,
 }
 
-/// The namespace of the document [`RESTORED_KEY`].
-pub const RESTORED_NAMESPACE: &str = "station";
-
-/// The document in which a backup says that it is one: when it was made, a [`Timestamp`] as JSON.
-pub const RESTORED_KEY: &str = "restored";
-
 /// A document with its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {

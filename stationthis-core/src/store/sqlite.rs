@@ -96,7 +96,7 @@ impl SqliteStore {
     }
 
     /// Writes a copy of everything that was acknowledged by now to a new file, while the store stays in use, and notes
-    /// `at` in the copy as the time of the backup (document [`RESTORED_KEY`](crate::store::RESTORED_KEY)): a station
+    /// `at` in the copy as the time of the backup ([`RESTORED_DOCUMENT`](crate::store::RESTORED_DOCUMENT)): a station
     /// that is started over it then knows that what was waiting may have been submitted since.
     ///
     /// The copy is made as `path` with `.partial` after it, and renamed when it is whole and on the disk. It needs as

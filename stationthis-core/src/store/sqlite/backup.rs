@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use super::failure::Ran;
 use super::{documents, schema};
 use crate::error::{Error, ErrorKind, Result, Retry};
-use crate::store::{RESTORED_KEY, RESTORED_NAMESPACE};
+use crate::store::RESTORED_DOCUMENT;
 use crate::time::Timestamp;
 
 /// Copies the database at `from` to `to`, and notes in the copy that it is one.
@@ -46,8 +46,9 @@ fn fill(from: &Path, partial: &Path, at: Timestamp, busy_timeout: Duration) -> R
     let copy = Connection::open(partial)?;
     let told =
         serde_json::to_vec(&at).map_err(|e| Error::new(ErrorKind::Unexpected, "back up database").with_source(e))?;
-    let there = documents::get(&copy, RESTORED_NAMESPACE, RESTORED_KEY)?.map(|document| document.version);
-    documents::put(&copy, RESTORED_NAMESPACE, RESTORED_KEY, there, &Bytes::from(told))?;
+    let (namespace, key) = RESTORED_DOCUMENT;
+    let there = documents::get(&copy, namespace, key)?.map(|document| document.version);
+    documents::put(&copy, namespace, key, there, &Bytes::from(told))?;
     copy.close().map_err(|(_, error)| error)?;
     File::open(partial).and_then(|file| file.sync_all()).map_err(|e| io_failed(partial, e))?;
     Ok(())

@@ -286,7 +286,7 @@ fn what_comes_after_the_end_is_flagged() {
 fn a_review_ends_with_what_is_known_then_and_leaves_the_settlement() {
     let lost = after(&reached(S::InDoubt), 3601, Event::DeadlinePassed).state;
     let settled = Event::Settled {
-        usage: Usage::unknown(),
+        usage: Usage::unknown(None),
         settlement: Box::new(Settlement::unknown(Some(Usd::from_nanos(9)))),
         over_ceiling: false,
     };

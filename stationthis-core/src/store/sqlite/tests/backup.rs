@@ -6,9 +6,14 @@ use tempfile::TempDir;
 use super::{full_task, insert, open, task};
 use crate::error::ErrorKind;
 use crate::id::TaskId;
-use crate::store::{EventQuery, RESTORED_KEY, RESTORED_NAMESPACE, SqliteStore, TaskStore};
+use crate::store::{Document, EventQuery, RESTORED_DOCUMENT, SqliteStore, TaskStore};
 use crate::testkit::store_suite::fixtures::at;
 use crate::time::Timestamp;
+
+async fn mark_of(store: &SqliteStore) -> Option<Document> {
+    let (namespace, key) = RESTORED_DOCUMENT;
+    store.get_document(namespace, key).await.unwrap()
+}
 
 #[tokio::test]
 async fn a_backup_is_whole_and_knows_that_it_is_one() {
@@ -24,14 +29,14 @@ async fn a_backup_is_whole_and_knows_that_it_is_one() {
     let restored = SqliteStore::open(&copy).await.unwrap();
     assert_eq!(restored.get(first.task_id).await.unwrap(), Some(first));
     assert_eq!(restored.events(&EventQuery::default()).await.unwrap().len(), 1, "as it was then");
-    let mark = restored.get_document(RESTORED_NAMESPACE, RESTORED_KEY).await.unwrap().unwrap();
+    let mark = mark_of(&restored).await.unwrap();
     assert_eq!(serde_json::from_slice::<Timestamp>(&mark.bytes).unwrap(), at(50));
-    assert_eq!(store.get_document(RESTORED_NAMESPACE, RESTORED_KEY).await.unwrap(), None, "the store itself is none");
+    assert_eq!(mark_of(&store).await, None, "the store itself is none");
     // A backup of a restored store says when it was made itself.
     let again = dir.path().join("again.db");
     restored.backup(&again, at(60)).await.unwrap();
     let again = SqliteStore::open(&again).await.unwrap();
-    let mark = again.get_document(RESTORED_NAMESPACE, RESTORED_KEY).await.unwrap().unwrap();
+    let mark = mark_of(&again).await.unwrap();
     assert_eq!(serde_json::from_slice::<Timestamp>(&mark.bytes).unwrap(), at(60));
 }
 
