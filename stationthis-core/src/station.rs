@@ -69,10 +69,7 @@ impl Station {
         }
         let runtime = tokio::runtime::Handle::try_current()
             .map_err(|e| Error::new(ErrorKind::Unexpected, "start station").with_source(e))?;
-        self.engine.store.release_leases(&self.engine.instance).await?;
-        catalogue::restore(&self.engine).await?;
-        self.engine.learned.restore(self.engine.store.as_ref()).await?;
-        restore::after_restore(&self.engine).await?;
+        self.resume().await?;
         let tasks = TaskTracker::new();
         for lane in driver::lanes(&self.engine) {
             tasks.spawn_on(driver::run(self.engine.clone(), lane), &runtime);
@@ -82,6 +79,18 @@ impl Station {
         tasks.spawn_on(catalogue::run(self.engine.clone()), &runtime);
         tasks.close();
         Ok(StationHandle { engine: self.engine.clone(), tasks })
+    }
+
+    /// Serves the stored catalogue and takes back what a former self held. Part of [`start`](Self::start); who drives a
+    /// station by [`tick`](Self::tick) calls it once before the first.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`.
+    pub async fn resume(&self) -> Result<()> {
+        self.engine.store.release_leases(&self.engine.instance).await?;
+        catalogue::restore(&self.engine).await?;
+        self.engine.learned.restore(self.engine.store.as_ref()).await?;
+        restore::after_restore(&self.engine).await
     }
 
     /// Does what is due now, once: webhooks that came in, tasks, notices. How many things were done.

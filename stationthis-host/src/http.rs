@@ -51,6 +51,7 @@ mod review;
 mod router;
 mod run;
 pub mod server;
+mod stream;
 mod tasks;
 mod tools;
 mod webhook;

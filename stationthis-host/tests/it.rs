@@ -27,9 +27,17 @@ mod metrics;
 mod operate;
 #[path = "it/outage.rs"]
 mod outage;
+#[path = "it/outgoing.rs"]
+mod outgoing;
+#[path = "it/receiver.rs"]
+mod receiver;
 #[path = "it/restore.rs"]
 mod restore;
 #[path = "it/runs.rs"]
 mod runs;
+#[path = "it/secrets.rs"]
+mod secrets;
 #[path = "it/server.rs"]
 mod server;
+#[path = "it/slow_clients.rs"]
+mod slow_clients;

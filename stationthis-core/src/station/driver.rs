@@ -8,7 +8,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tracing::{Instrument, Span};
 
 use crate::error::{Effect, Error, ErrorKind, FailureRecord, Result, Retry};
-use crate::id::{ProviderId, RunId};
+use crate::id::{ProviderId, RunId, TaskId};
 use crate::provider::{CancelAnswer, Lookup, LookupRequest, RunRef, SubmitRequest};
 use crate::station::engine::Engine;
 use crate::station::metrics;
@@ -206,7 +206,7 @@ fn submit_failed(engine: &Engine, task: &TaskRecord, error: &Error, now: Timesta
                 Retry::Never => None,
                 _ if task.state.submit_attempts >= engine.policy.submit_attempts_max => None,
                 Retry::After(pause) => Some(pause),
-                Retry::Backoff => Some(backoff(task.state.submit_attempts)),
+                Retry::Backoff => Some(backoff(task.task_id, task.state.submit_attempts)),
             };
             match pause {
                 Some(pause) => Event::SubmitDeferred { failure, retry_at: now.plus(pause) },
@@ -216,13 +216,16 @@ fn submit_failed(engine: &Engine, task: &TaskRecord, error: &Error, now: Timesta
     }
 }
 
-/// The pause after so many attempts: 1 s doubled each time up to a minute, with jitter.
-fn backoff(attempts: u32) -> Duration {
+/// The pause after so many attempts: 1 s doubled each time up to a minute, with jitter by the task's own id: many that
+/// failed together do not come back together.
+fn backoff(task: TaskId, attempts: u32) -> Duration {
+    let seed = task.as_bytes().iter().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add((*byte).into()));
     let pauses = backon::ExponentialBuilder::default()
         .with_min_delay(Duration::from_secs(1))
         .with_max_delay(Duration::from_secs(60))
         .with_max_times(usize::MAX)
         .with_jitter()
+        .with_jitter_seed(seed)
         .build();
     let nth = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX).min(16);
     pauses.into_iter().nth(nth).unwrap_or(Duration::from_secs(60))

@@ -178,12 +178,27 @@ async fn process(engine: &Engine, task_id: TaskId, items: Vec<(u64, InboxItem)>)
         dropped(&items, "tooMany");
         return engine.store.finish_inbox(&numbers, InboxOutcome::Dropped).await;
     }
-    let events: Vec<TaskEvent> = items.iter().flat_map(|(_, item)| events_of(engine, &task, item)).collect();
+    let mut events = Vec::new();
+    for event in items.iter().flat_map(|(_, item)| events_of(engine, &task, item)) {
+        if !is_anothers(engine, &task, &event).await? {
+            events.push(event);
+        }
+    }
     engine.apply(task, &events, LeaseChange::Keep, &numbers).await.map(drop)
 }
 
 fn dropped(items: &[(u64, InboxItem)], outcome: &'static str) {
     items.iter().for_each(|(_, item)| metrics::webhooks_dropped(&item.provider_id, outcome, item.copies));
+}
+
+/// Does it tell a task without a run about the run of another one? That one is not to be had twice, whoever says so.
+async fn is_anothers(engine: &Engine, task: &TaskRecord, event: &TaskEvent) -> Result<bool> {
+    let Event::Reported { report, .. } = &event.what else { return Ok(false) };
+    if task.state.run_id.is_some() {
+        return Ok(false);
+    }
+    let owner = engine.store.find_by_run(&task.provider_id, &report.run_id).await?;
+    Ok(owner.is_some_and(|owner| owner.task_id != task.task_id))
 }
 
 fn read(engine: &Engine, item: &InboxItem) -> Result<WebhookReading> {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::cost::{RateCard, Settlement, Usage, UsageBasis, usage};
+use rust_decimal::Decimal;
+
+use crate::cost::{RateCard, Settlement, Unit, Usage, UsageBasis, usage};
 use crate::error::{ErrorKind, Result};
 use crate::money::Usd;
 use crate::station::engine::Engine;
@@ -64,6 +66,11 @@ fn used(engine: &Engine, task: &TaskRecord) -> Usage {
     let state = &task.state;
     if let Some(usage) = &state.reported_usage {
         return usage.clone();
+    }
+    let per_request = task.cost_rate.as_ref().is_some_and(|rate| rate.unit == Unit::Request);
+    if per_request && state.run_id.is_some() {
+        // A run is one request by its nature; where nobody knows whether there is one, nothing is counted.
+        return Usage::of(Unit::Request, Decimal::ONE, UsageBasis::Reported).on(state.resource.clone());
     }
     let lifetime = state.times.submitting_at.zip(state.times.ended_at);
     usage::measure(&state.provider_times, &state.receipts, engine.policy.duration, lifetime).on(state.resource.clone())

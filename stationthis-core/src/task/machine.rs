@@ -4,9 +4,11 @@ mod cancel;
 mod report;
 mod review;
 
+use crate::cost::Receipts;
 use crate::error::FailureRecord;
 use crate::id::RunId;
 use crate::task::event::{Event, TaskEvent};
+use crate::task::report::RunTimes;
 use crate::task::state::{Doubt, Flag, TaskState, TaskStatus};
 use crate::time::Timestamp;
 use crate::tool::ExactlyOnce;
@@ -46,7 +48,7 @@ pub fn step(state: &TaskState, event: &TaskEvent) -> Step {
     match &event.what {
         Event::Accepted { .. } | Event::NoticeTried { .. } | Event::NoticeRequeued { .. } => {}
         Event::SubmitStarted => step.submit_started(at),
-        Event::Submitted { run_id } | Event::LookupFound { run_id } => step.run_known(run_id, at),
+        Event::Submitted { run_id } | Event::LookupFound { run_id } => step.run_answered(run_id, at),
         Event::SubmitRefused { failure } => step.submit_refused(failure, at),
         Event::SubmitDeferred { retry_at, .. } => step.submit_deferred(*retry_at),
         Event::SubmitLost { failure, answered } => step.submit_lost(failure, *answered, at),
@@ -101,6 +103,22 @@ impl Step {
             self.state.submit_attempts = self.state.submit_attempts.saturating_add(1);
             self.state.submit_retry_at = None;
         }
+    }
+
+    /// The provider names the run to us who asked: that is better than what a webhook said before it, and what was
+    /// learned of another run since then is no longer believed.
+    fn run_answered(&mut self, run_id: &RunId, at: Timestamp) {
+        let state = &mut self.state;
+        if !state.status.is_terminal() && state.run_id.as_ref().is_some_and(|known| known != run_id) {
+            state.flags.insert(Flag::ForeignRun);
+            state.status = TaskStatus::Submitting;
+            (state.run_id, state.ending, state.progress, state.live_status) = (None, None, None, None);
+            (state.times.running_at, state.times.finalizing_at) = (None, None);
+            (state.provider_times, state.receipts) = (RunTimes::default(), Receipts::default());
+            (state.resource, state.reported_usage) = (None, None);
+            state.outputs.clear();
+        }
+        self.run_known(run_id, at);
     }
 
     /// The run's name is known: from the answer, from a search, or from the first report.

@@ -9,9 +9,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use stationthis_core::ErrorKind;
 use stationthis_core::station::Caller;
-use tokio::sync::OwnedSemaphorePermit;
 
-use crate::http::limits::Allowance;
+use crate::http::limits::{Allowance, WaitPlace};
 use crate::http::problem::Problem;
 
 /// Who a request acts for; put into it by the gate, taken by handlers.
@@ -38,7 +37,7 @@ impl Asker {
     }
 
     /// A place among those of this caller who wait for something; keep it meanwhile.
-    pub(crate) fn wait(&self) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+    pub(crate) fn wait(&self) -> Result<Option<WaitPlace>, Problem> {
         self.limits.as_ref().map(|limits| limits.wait()).transpose()
     }
 

@@ -159,7 +159,7 @@ impl Route {
 }
 
 /// Every request that [`router`] answers; there is no other.
-pub static ROUTES: [Route; 36] = [
+pub static ROUTES: &[Route] = &[
     Route::new(Scope::Open, GET, "/healthz", |f| on(f, health::live)),
     Route::new(Scope::Open, GET, "/readyz", |f| on(f, health::ready)),
     Route::new(Scope::Provider, GET, "/api/webhook/{provider_id}/{task_id}", |f| on(f, webhook::receive)),

@@ -62,15 +62,18 @@ impl Step {
         }
     }
 
-    /// The wish of a deadline is sent after the end; a caller's that was not sent by now has nothing left to stop.
+    /// After a deadline a wish is sent all the same, to the run that goes on; after any other end, or where no run is
+    /// known, there is nothing left to stop.
     pub(super) fn cancel_overtaken(&mut self, end: TaskStatus) {
+        let run_known = self.state.run_id.is_some();
         if let Some(cancel) = &mut self.state.cancel
             && cancel.outcome == CancelOutcome::Pending
-            && end != TaskStatus::TimedOut
+            && !(end == TaskStatus::TimedOut && run_known)
         {
             let ended_by_it = end == TaskStatus::Cancelled;
             cancel.outcome = if ended_by_it { CancelOutcome::Accepted } else { CancelOutcome::Refused };
-            cancel.reason = Some("The run ended first.".to_owned());
+            let reason = if run_known { "The run ended first." } else { "No run is known that could be stopped." };
+            cancel.reason = Some(reason.to_owned());
         }
     }
 
