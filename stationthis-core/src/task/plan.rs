@@ -45,6 +45,12 @@ pub fn plan(state: &TaskState, now: Timestamp) -> Work {
         TaskStatus::InDoubt if can_look_up(state) => Work::Lookup,
         TaskStatus::InDoubt => Work::Rest,
         TaskStatus::Queued | TaskStatus::Running if late => Work::LastPoll,
+        // A webhook named a run that the service does not know: is there another one?
+        TaskStatus::Queued | TaskStatus::Running
+            if state.run_heard && state.counters.polls_failed > 0 && can_look_up(state) =>
+        {
+            Work::Lookup
+        }
         TaskStatus::Queued | TaskStatus::Running if cancel_pending(state) => Work::Cancel,
         TaskStatus::Queued | TaskStatus::Running => Work::Poll,
         TaskStatus::Finalizing if reason_wanted(state).is_some() => Work::Diagnose,
