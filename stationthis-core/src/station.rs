@@ -9,6 +9,7 @@ mod driver;
 mod engine;
 mod inbox;
 mod learned;
+mod metrics;
 mod outbox;
 mod rates;
 mod restore;
@@ -22,6 +23,7 @@ pub use builder::StationBuilder;
 pub use caller::{Caller, QuoteAnswer, RunRequest};
 pub use events::{EventStream, Lagged, TaskUpdate};
 pub use inbox::WEBHOOK_BYTES_MAX;
+pub use metrics::{BUCKETS, describe_metrics};
 pub use review::Explanation;
 
 use bytes::Bytes;
@@ -139,7 +141,7 @@ impl Station {
     /// `Unauthorized` for a token that is missing, wrong, expired or another task's; `NotFound` for an unknown provider;
     /// `TooLarge` above [`WEBHOOK_BYTES_MAX`]; `StoreUnavailable`.
     pub async fn receive_webhook(&self, request: WebhookRequest) -> Result<()> {
-        inbox::receive(&self.engine, request).await
+        inbox::receive(&self.engine, request).await.inspect_err(metrics::webhook_refused)
     }
 
     /// How much there is to do.

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use backon::BackoffBuilder;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use tracing::{Instrument, Span};
 
 use crate::error::{Effect, Error, ErrorKind, FailureRecord, Result, Retry};
 use crate::id::{ProviderId, RunId, TaskId};
 use crate::provider::{CancelAnswer, Lookup, LookupRequest, RunRef, SubmitRequest};
 use crate::station::engine::Engine;
+use crate::station::metrics;
 use crate::store::{Claim, Claimed, LeaseChange, ProviderFilter};
 use crate::task::TaskRecord;
 use crate::task::event::{Event, TaskEvent, Witness};
@@ -122,8 +124,27 @@ fn with_pause(claimed: Claimed<TaskRecord>, claim: &Claim) -> (Vec<TaskRecord>, 
 async fn bring_forward(engine: Arc<Engine>, task: TaskRecord) {
     let task_id = task.task_id;
     let work = plan::plan(&task.state, engine.now());
-    if let Err(error) = perform(&engine, task, work).await {
-        tracing::warn!(%task_id, ?work, %error, "a task could not be brought forward");
+    let span = span_of(work, &task);
+    let brought = async {
+        if let Err(error) = perform(&engine, task, work).await {
+            tracing::warn!(%task_id, ?work, %error, "a task could not be brought forward");
+        }
+    };
+    brought.instrument(span).await;
+}
+
+/// The span of one thing for one task; what is done often and changes little has a lower level.
+fn span_of(work: Work, task: &TaskRecord) -> Span {
+    let (task_id, provider) = (task.task_id, &task.provider_id);
+    match work {
+        Work::Submit => tracing::info_span!("submit", %task_id, %provider),
+        Work::Recover => tracing::info_span!("recover", %task_id, %provider),
+        Work::Lookup => tracing::info_span!("lookup", %task_id, %provider),
+        Work::Poll | Work::LastPoll => tracing::debug_span!("poll", %task_id, %provider),
+        Work::Expire => tracing::info_span!("expire", %task_id, %provider),
+        Work::Cancel => tracing::info_span!("cancel", %task_id, %provider),
+        Work::Diagnose => tracing::info_span!("diagnose", %task_id, %provider),
+        Work::Rest => tracing::debug_span!("rest", %task_id, %provider),
     }
 }
 
@@ -226,6 +247,7 @@ async fn poll(engine: &Engine, task: TaskRecord, last: bool) -> Result<()> {
     let Some(run) = run_ref(&task) else {
         return release(engine, task, Event::DeadlinePassed).await;
     };
+    metrics::poll_begins(&task, engine.now());
     // A provider that was taken out of the configuration answers nothing, and the deadlines do the rest.
     let answer = match engine.backend(&task.provider_id) {
         Ok(backend) => bounded(engine.policy.call_timeout, "poll run", backend.provider.poll(&run)).await,
