@@ -28,3 +28,8 @@ pub struct Providers;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/comfydeploy.md")]
 pub struct ComfyDeploy;
+
+/// `docs/webhooks.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/webhooks.md")]
+pub struct Webhooks;

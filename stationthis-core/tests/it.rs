@@ -12,6 +12,10 @@ mod callers;
 mod costs;
 #[path = "it/crashes.rs"]
 mod crashes;
+#[path = "it/fairness.rs"]
+mod fairness;
+#[path = "it/hooks.rs"]
+mod hooks;
 #[path = "it/hostile.rs"]
 mod hostile;
 #[path = "it/life.rs"]
@@ -22,3 +26,5 @@ mod money;
 mod outbox;
 #[path = "it/preparation.rs"]
 mod preparation;
+#[path = "it/review.rs"]
+mod review;

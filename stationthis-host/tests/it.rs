@@ -23,7 +23,15 @@ mod isolation;
 mod keys;
 #[path = "it/outage.rs"]
 mod outage;
+#[path = "it/outgoing.rs"]
+mod outgoing;
+#[path = "it/receiver.rs"]
+mod receiver;
 #[path = "it/runs.rs"]
 mod runs;
+#[path = "it/secrets.rs"]
+mod secrets;
 #[path = "it/server.rs"]
 mod server;
+#[path = "it/slow_clients.rs"]
+mod slow_clients;

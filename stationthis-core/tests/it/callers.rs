@@ -49,7 +49,7 @@ async fn a_callers_own_targets_are_told_beside_the_policys_and_the_asked_ones() 
     bench.pass(5).await;
     assert!(bench.told().iter().any(|notice| notice.target == own && notice.task.task_id == task.task_id));
     let many: Vec<_> = (0..17).map(|n| NotifyTarget::new("desk", n.to_string())).collect();
-    for refused in [vec![NotifyTarget::new("pigeon", "loft")], vec![NotifyTarget::new("events", "nowhere")], many] {
+    for refused in [vec![NotifyTarget::new("pigeon", "loft")], vec![NotifyTarget::new("log", "nowhere")], many] {
         assert_eq!(ada.set_default_notify(&refused).await.unwrap_err().kind(), ErrorKind::InvalidInput);
     }
     assert_eq!(ada.default_notify().await.unwrap(), [own], "what was refused changed nothing");
