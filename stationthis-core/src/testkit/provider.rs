@@ -106,14 +106,6 @@ impl ScriptedProvider {
         })
     }
 
-    /// As this one, with another tool in place of `echo`, priced on another card.
-    #[must_use]
-    pub fn offering(mut self, tool: ToolDefinition, card: RateCard) -> Self {
-        self.tool = Some(tool.seal());
-        self.costs = CardCostModel::new(card);
-        self
-    }
-
     /// With another promise about lost answers than [`ExactlyOnce::Lookup`].
     #[must_use]
     pub const fn with_exactly_once(mut self, class: ExactlyOnce) -> Self {
@@ -125,6 +117,14 @@ impl ScriptedProvider {
     #[must_use]
     pub const fn with_signatures(mut self) -> Self {
         self.webhooks = WebhookAuth::ProviderSignature;
+        self
+    }
+
+    /// As this one, with another tool in place of `echo`, priced on another card.
+    #[must_use]
+    pub fn offering(mut self, tool: ToolDefinition, card: RateCard) -> Self {
+        self.tool = Some(tool.seal());
+        self.costs = CardCostModel::new(card);
         self
     }
 
