@@ -6,6 +6,7 @@ pub mod table;
 
 use stationthis_core::cost::{PinnedRate, Quote, Unit};
 use stationthis_core::task::TaskRecord;
+use stationthis_core::tool::ExactlyOnce;
 
 /// A rate in words: `$0.000337 per second on A10G`.
 #[must_use]
@@ -46,4 +47,15 @@ pub fn cost_text(task: &TaskRecord) -> String {
     }
     let bound = task.state.settlement.as_ref().and_then(|settlement| settlement.bound_usd);
     bound.map_or_else(|| "unknown".to_owned(), |bound| format!("unknown, at most ${bound}"))
+}
+
+/// What becomes of a submission whose answer is lost, in a sentence.
+#[must_use]
+pub const fn exactly_once_text(class: ExactlyOnce) -> &'static str {
+    match class {
+        ExactlyOnce::IdempotencyKey => "A lost submission is sent again under the same idempotency key.",
+        ExactlyOnce::ClientChosenId => "A lost submission is asked for by the run id that we chose, never sent again.",
+        ExactlyOnce::Lookup => "A lost submission is looked up by our task id, never sent again.",
+        ExactlyOnce::None => "A lost submission waits for a callback or a person, and is never sent again.",
+    }
 }

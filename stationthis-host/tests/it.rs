@@ -29,5 +29,9 @@ mod outgoing;
 mod receiver;
 #[path = "it/runs.rs"]
 mod runs;
+#[path = "it/secrets.rs"]
+mod secrets;
 #[path = "it/server.rs"]
 mod server;
+#[path = "it/slow_clients.rs"]
+mod slow_clients;

@@ -106,14 +106,17 @@ impl CostModel for CardCostModel {
             }
             (RateKey::Resource(_) | RateKey::Machine(_) | RateKey::Tool(_), _) => Some(rate.amount),
         };
-        let amount = match rate.unit {
-            // A run is one request by its nature.
-            Unit::Request => Some(Decimal::ONE),
-            unit => usage.amounts.get(&unit).copied(),
-        };
+        let amount = usage.amounts.get(&rate.unit).copied();
+        // What is free costs nothing, whether or not it ran.
+        let amount = amount.or_else(|| price.filter(|price| price.as_decimal().is_zero()).map(|_| Decimal::ONE));
         let cost = amount.zip(price).and_then(|(amount, price)| total(rate, card, usage, amount, price));
-        let bound =
-            usage.bound_seconds.filter(|_| rate.unit == Unit::Second).zip(price).and_then(|(s, p)| Usd::of(s, p));
+        let at_most = match rate.unit {
+            Unit::Second => usage.bound_seconds,
+            // At most one was made.
+            Unit::Request => Some(Decimal::ONE),
+            Unit::InputToken | Unit::OutputToken | Unit::Credit => None,
+        };
+        let bound = at_most.zip(price).and_then(|(amount, price)| Usd::of(amount, price));
         let settled = match cost {
             Some(cost) => {
                 Settlement::known(cost, if rate.unit == Unit::Request { UsageBasis::Reported } else { usage.basis })

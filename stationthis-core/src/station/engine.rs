@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::cost::CostModel;
 use crate::error::{Error, ErrorKind, Result};
@@ -13,11 +14,13 @@ use crate::notify::{NoticeKind, Notifier};
 use crate::provider::ServiceProvider;
 use crate::registry::ToolRegistry;
 use crate::secret::Secret;
+use crate::station::driver;
 use crate::station::events::Updates;
+use crate::station::learned::Learned;
+use crate::station::metrics::{self, Gauges};
 use crate::station::outbox::Lanes;
 use crate::station::rates::Rates;
 use crate::station::settle;
-use crate::station::typical::Typical;
 use crate::store::{Change, Committed, LeaseChange, NewNotice, TaskStore};
 use crate::task::TaskRecord;
 use crate::task::event::{Event, TaskEvent};
@@ -50,11 +53,12 @@ pub(crate) struct Engine {
     pub(crate) public_url: Option<String>,
     pub(crate) instance: String,
     pub(crate) rates: Rates,
-    pub(crate) typical: Typical,
+    pub(crate) learned: Learned,
     pub(crate) updates: Updates,
-    pub(crate) lanes: Mutex<Lanes>,
-    /// Something may be due now: a new task, a webhook, a wish.
-    pub(crate) wake_driver: Notify,
+    pub(crate) gauges: Gauges,
+    /// Something may be due now at a provider: a new task, a webhook, a wish, a free run slot.
+    pub(crate) wake_lane: BTreeMap<ProviderId, Notify>,
+    pub(crate) outbox_lanes: Mutex<Lanes>,
     pub(crate) wake_inbox: Notify,
     pub(crate) wake_outbox: Notify,
     pub(crate) closed: CancellationToken,
@@ -91,16 +95,20 @@ impl Engine {
     ) -> Result<TaskRecord> {
         let mut task = task;
         for _ in 0..COMMIT_ATTEMPTS {
-            let expected = task.revision;
+            let (expected, counters) = (task.revision, task.state.counters);
             let mut change = self.change_of(task, events).await?;
             change.lease = lease;
             change.inbox_done = inbox_done.to_vec();
-            match self.store.commit(expected, &change).await? {
+            let began = tokio::time::Instant::now();
+            let committed = self.store.commit(expected, &change).await;
+            metrics::commit_took(began.elapsed(), committed.is_ok());
+            match committed? {
                 Committed::Done { revision, seq } => {
                     let mut task = change.task;
                     task.revision = revision;
+                    metrics::committed(&counters, &task, &change.events);
                     if change.events.iter().any(|event| matches!(event.what, Event::Settled { .. })) {
-                        self.typical.learn(&task);
+                        self.learned.learn(&task);
                     }
                     self.published(&task, seq, !change.notices.is_empty());
                     return Ok(task);
@@ -118,16 +126,18 @@ impl Engine {
         let mut change = Change::new(task, Vec::with_capacity(events.len() + 1));
         let mut at = self.now();
         for event in events {
-            let step = machine::step(&change.task.state, event, &self.policy);
+            let step = machine::step(&change.task.state, event);
             change.task.state = step.state;
             change.events.push(event.clone());
             at = at.max(event.at);
             for action in step.actions {
                 match action {
                     Action::Settle { not_run } => {
-                        let settled = settle::settled(self, &change.task, not_run).await?;
+                        let (task_id, provider) = (change.task.task_id, &change.task.provider_id);
+                        let span = tracing::info_span!("settle", %task_id, %provider);
+                        let settled = settle::settled(self, &change.task, not_run).instrument(span).await?;
                         let settled = TaskEvent::new(event.at, settled);
-                        change.task.state = machine::step(&change.task.state, &settled, &self.policy).state;
+                        change.task.state = machine::step(&change.task.state, &settled).state;
                         change.events.push(settled);
                     }
                     Action::Notify => change.notices = notices(&change.task, at),
@@ -135,13 +145,16 @@ impl Engine {
             }
         }
         change.task.due_at = plan::due_at(&change.task.state, at, &self.policy);
+        change.task.submit_at = plan::submit_at(&change.task.state);
         Ok(change)
     }
 
     pub(crate) fn published(&self, task: &TaskRecord, seq: u64, has_notices: bool) {
         self.updates.publish(seq, task);
-        if task.due_at.is_some() {
-            self.wake_driver.notify_one();
+        // What is due later than a lane sleeps at most needs no wake; whatever holds no run slot may have freed one.
+        let soon = task.due_at.is_some_and(|at| at.since(self.now()) <= driver::IDLE_MAX);
+        if soon || !task.state.holds_slot() {
+            self.wake_lane.get(&task.provider_id).inspect(|wake| wake.notify_one());
         }
         if has_notices {
             self.wake_outbox.notify_one();

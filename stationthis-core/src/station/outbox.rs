@@ -7,12 +7,14 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use tracing::Instrument;
 
 use crate::error::Result;
 use crate::id::NoticeId;
 use crate::notify::{Notice, NotifyTarget, Receipt};
 use crate::station::driver::LEASE;
 use crate::station::engine::Engine;
+use crate::station::metrics;
 use crate::store::{Claim, NoticeOutcome, OutboxItem};
 use crate::task::event::{Event, TaskEvent};
 use lanes::{PutOff, Receiver, Work};
@@ -107,7 +109,7 @@ fn start(engine: &Engine) -> Vec<(Receiver, OutboxItem)> {
 }
 
 fn with_lanes<T>(engine: &Engine, work: impl FnOnce(&mut Lanes) -> T) -> T {
-    work(&mut engine.lanes.lock().unwrap_or_else(PoisonError::into_inner))
+    work(&mut engine.outbox_lanes.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn receiver(engine: &Engine, target: &NotifyTarget) -> Receiver {
@@ -119,7 +121,8 @@ fn receiver(engine: &Engine, target: &NotifyTarget) -> Receiver {
 /// Tries one notice, frees its slot and records what came of it.
 async fn deliver(engine: &Engine, to: Receiver, item: OutboxItem) {
     let id = item.id;
-    let receipt = attempt(engine, &item).await;
+    let span = tracing::info_span!("deliver", task_id = %item.task_id, channel = item.target.channel);
+    let receipt = attempt(engine, &item).instrument(span).await;
     let answered = !matches!(receipt, Ok(Receipt::Retry { .. }));
     with_lanes(engine, |lanes| lanes.end(&to, answered, engine.now()));
     let recorded = match receipt {
@@ -164,8 +167,10 @@ async fn record(engine: &Engine, item: OutboxItem, receipt: Receipt) -> Result<(
     if let NoticeOutcome::Dead(reason) = &outcome {
         tracing::warn!(notice_id = %item.id, task_id = %item.task_id, reason, "a notice was given up");
     }
+    let notifier = engine.notifiers.get(&item.target.channel);
+    metrics::notice_tried(notifier.map(|notifier| notifier.channel()), &receipt);
     let tried = Event::NoticeTried { notice_id: item.id, target: item.target, attempt, receipt };
-    engine.store.finish_notice(item.id, &outcome, &TaskEvent::new(now, tried)).await
+    engine.store.finish_notice(item.id, &outcome, Some(&TaskEvent::new(now, tried))).await
 }
 
 fn pause_after(attempt: u32) -> Option<Duration> {

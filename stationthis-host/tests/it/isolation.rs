@@ -64,6 +64,9 @@ impl Scene {
     }
 }
 
+/// A notice that there is not: what is not Eve's is not there either.
+const NOTICE: &str = "00000000-0000-4000-8000-000000000000";
+
 /// What Eve tries on one route, and what must come of it.
 async fn check(scene: &Scene, method: Method, path: &str) {
     let eve = scene.eve.as_str();
@@ -135,6 +138,21 @@ async fn check(scene: &Scene, method: Method, path: &str) {
         ("POST", "/api/internal/admin/keys/{key_id}/revoke") => {
             forbidden(scene.ask(eve, method.clone(), &at("{key_id}", &scene.ada_key_id), None).await);
         }
+        ("GET", "/api/internal/tasks/{id}/explain")
+        | ("POST", "/api/internal/tasks/{id}/notices/{notice_id}/requeue") => {
+            let path = at("{id}", &scene.task).replace("{notice_id}", NOTICE);
+            absent(scene.ask(eve, method.clone(), &path, None).await);
+        }
+        ("GET", "/api/internal/notices" | "/api/internal/costs") => {
+            let (status, answer) = scene.ask(eve, method, path, None).await;
+            assert!(status == 200 && !answer.to_string().contains("ada"), "{answer}");
+            let asked = scene.ask(eve, Method::GET, &format!("{path}?caller=ada"), None).await;
+            assert_eq!(asked.0, 400, "{}", asked.1);
+        }
+        ("GET" | "POST", path) if path == "/metrics" || path.starts_with("/api/internal/admin/") => {
+            let path = at("{id}", &scene.task).replace("{notice_id}", NOTICE);
+            forbidden(scene.ask(eve, method.clone(), &path, None).await);
+        }
         _ => panic!("{method} {path} is not in this table: say what another caller may see there"),
     }
 }
@@ -144,19 +162,21 @@ async fn check(scene: &Scene, method: Method, path: &str) {
 async fn i17_no_caller_sees_another_callers_tasks() {
     let scene = Scene::new().await;
     let before = scene.of_ada().await;
-    for route in &ROUTES {
+    for route in ROUTES {
         check(&scene, route.method.parse().unwrap(), route.path).await;
     }
     assert_eq!(scene.of_ada().await, before, "and nothing of Ada's has changed");
 
     // The scope of each route is what its key opens: without any, nothing inside is told apart.
-    for route in &ROUTES {
+    for route in ROUTES {
         let url = format!("{}{}", scene.bench.base, route.path.replace(['{', '}'], ""));
         let status = scene.bench.http.request(route.method.parse().unwrap(), url).send().await.unwrap().status();
         let inside = matches!(route.scope, Scope::Caller | Scope::Operator);
         assert!(status == 401 || !inside, "{} {}: {status}", route.method, route.path);
-        assert_eq!(inside, route.path.starts_with("/api/internal/"), "{}", route.path);
-        assert_eq!(route.scope == Scope::Operator, route.path.starts_with("/api/internal/admin/"), "{}", route.path);
+        // Prometheus expects its own path.
+        let (metrics, admin) = (route.path == "/metrics", route.path.starts_with("/api/internal/admin/"));
+        assert_eq!(inside, metrics || route.path.starts_with("/api/internal/"), "{}", route.path);
+        assert_eq!(route.scope == Scope::Operator, metrics || admin, "{}", route.path);
     }
     let admin = ["/api/internal/admin", "/api/internal/admin/", "/api/internal/admin/nothing"];
     for path in admin {
