@@ -82,7 +82,7 @@ pub mod secret;
 pub mod station;
 pub mod store;
 pub mod task;
-#[cfg(feature = "testkit")]
+#[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
 pub mod time;
 pub mod tool;

@@ -8,10 +8,12 @@ mod catalogue;
 mod driver;
 mod engine;
 mod inbox;
+mod learned;
 mod outbox;
 mod rates;
+mod restore;
+pub mod review;
 mod settle;
-mod typical;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +22,7 @@ pub use builder::StationBuilder;
 pub use caller::{Caller, QuoteAnswer, RunRequest};
 pub use events::{EventStream, Lagged, TaskUpdate};
 pub use inbox::WEBHOOK_BYTES_MAX;
+pub use review::Explanation;
 
 use bytes::Bytes;
 use tokio_util::task::TaskTracker;
@@ -28,7 +31,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::CallerId;
 use crate::registry::{RefreshOutcome, ToolRegistry};
 use crate::station::engine::Engine;
-use crate::store::{Document, Put, TaskQuery};
+use crate::store::{Document, PAGE_MAX, Put, StoreStats, TaskQuery};
+use crate::time::Timestamp;
 use crate::webhook::WebhookRequest;
 
 /// The embeddable engine. Cheap to clone; every clone is the same station.
@@ -65,9 +69,12 @@ impl Station {
             .map_err(|e| Error::new(ErrorKind::Unexpected, "start station").with_source(e))?;
         self.engine.store.release_leases(&self.engine.instance).await?;
         catalogue::restore(&self.engine).await?;
-        self.engine.typical.restore(self.engine.store.as_ref()).await?;
+        self.engine.learned.restore(self.engine.store.as_ref()).await?;
+        restore::after_restore(&self.engine).await?;
         let tasks = TaskTracker::new();
-        tasks.spawn_on(driver::run(self.engine.clone()), &runtime);
+        for lane in driver::lanes(&self.engine) {
+            tasks.spawn_on(driver::run(self.engine.clone(), lane), &runtime);
+        }
         tasks.spawn_on(inbox::run(self.engine.clone()), &runtime);
         tasks.spawn_on(outbox::run(self.engine.clone()), &runtime);
         tasks.spawn_on(catalogue::run(self.engine.clone()), &runtime);
@@ -126,6 +133,30 @@ impl Station {
         inbox::receive(&self.engine, request).await
     }
 
+    /// How much there is to do.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`.
+    pub async fn stats(&self) -> Result<StoreStats> {
+        self.engine.store.stats().await
+    }
+
+    /// Forgets tasks that ended before `before`, with their events, notices and idempotency keys, a page at a time;
+    /// what they cost stays in the totals. Gives how many. Tasks that need review stay.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`; what was forgotten until then stays so.
+    pub async fn prune(&self, before: Timestamp) -> Result<usize> {
+        let mut count = 0_usize;
+        loop {
+            let page = self.engine.store.prune(before, PAGE_MAX).await?;
+            count = count.saturating_add(page);
+            if page == 0 {
+                return Ok(count);
+            }
+        }
+    }
+
     /// A document of the application's own: settings that must survive, beside the tasks and in the same store.
     ///
     /// # Errors
@@ -136,7 +167,7 @@ impl Station {
 
     /// Writes a document of the application's own if its version is still `expected` (`None`: if there is none).
     ///
-    /// The namespaces `registry`, `typical`, `rateCard` and `callerNotify` are the station's: choose others.
+    /// The namespaces `registry`, `learned`, `station`, `rateCard` and `callerNotify` are the station's: choose others.
     ///
     /// # Errors
     /// `StoreUnavailable`.
@@ -174,7 +205,7 @@ impl StationHandle {
             // Its leases stand: a submission may be in flight, and nobody may take its silence for an answer.
             return Ok(());
         }
-        self.engine.typical.save(self.engine.store.as_ref()).await?;
+        self.engine.learned.save(self.engine.store.as_ref()).await?;
         self.engine.store.release_leases(&self.engine.instance).await
     }
 }

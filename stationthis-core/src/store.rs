@@ -1,14 +1,18 @@
 //! The contract with durable memory.
 
 mod memory;
+mod notice;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-#[cfg(test)]
-pub(crate) mod suite;
+mod totals;
+mod webhook;
 
 pub use memory::MemoryStore;
+pub use notice::{NewNotice, NoticeOutcome, NoticePage, NoticeQuery, NoticeRecord, NoticeState, OutboxItem};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
+pub use totals::{StoreStats, Total, TotalsQuery};
+pub use webhook::{Appended, INBOX_MAX, InboxItem, InboxOutcome};
 
 use std::time::Duration;
 
@@ -17,7 +21,8 @@ use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{CallerId, NoticeId, ProviderId, RunId, TaskId, ToolId};
-use crate::notify::{NoticeKind, NotifyTarget};
+use crate::store::notice::unknown_notice;
+use crate::store::webhook::inbox_full;
 use crate::task::TaskRecord;
 use crate::task::event::TaskEvent;
 use crate::task::state::TaskStatus;
@@ -44,7 +49,7 @@ use crate::time::Timestamp;
 /// `Conflict` when a record names a run that belongs to another task of the same provider.
 ///
 /// # Proving it
-/// Both stores of this crate run one suite; see `store/suite.rs`.
+/// `store_suite!` (feature `testkit`) makes a test of each scenario of this contract. Both stores of this crate run it.
 #[async_trait]
 pub trait TaskStore: Send + Sync + std::fmt::Debug {
     /// Writes a new task with its first events. A second task with the same caller and idempotency key, or with the
@@ -67,25 +72,69 @@ pub trait TaskStore: Send + Sync + std::fmt::Debug {
     /// `expected`. The record is stored with `expected + 1`. A notice whose id is known already is not added again.
     async fn commit(&self, expected: u64, change: &Change) -> Result<Committed>;
 
-    /// Leases tasks whose `due_at` is not after `claim.now`, the longest due first; [`PAGE_MAX`] bounds this claim and
-    /// the other two. A leased task is not claimed again before its lease ends, by its owner neither.
-    async fn claim_due(&self, claim: &Claim) -> Result<Claimed<TaskRecord>>;
+    /// Leases tasks of some providers whose `due_at` is not after `claim.now`; [`PAGE_MAX`] bounds every claim. A leased
+    /// task is not claimed again before its lease ends, by its owner neither. Those come first that are free the longest:
+    /// due, and no longer leased.
+    async fn claim_due(&self, claim: &Claim, of: &ProviderFilter) -> Result<Claimed<TaskRecord>>;
 
-    /// Leases notices whose time has come, the longest due first.
+    /// Leases tasks that wait for a run slot at `provider` (`submit_at` is not after `claim.now`), in the order of their
+    /// turns, then the longest waiting first; at most so many that no more than `runs_max` slots are held. A slot is
+    /// held by a task whose state says so ([`TaskState::holds_slot`](crate::task::state::TaskState::holds_slot)), and by
+    /// a waiting one under a live lease.
+    ///
+    /// **Turns** make it fair (I18): at its insertion a task gets the turn after its caller's last waiting task at this
+    /// provider; when none of its caller waits, the turn of the first task of the queue. So callers alternate, and one
+    /// task waits for at most one of each other caller, however many those have.
+    ///
+    /// `next_at` is when the next waiting task may be submitted; `None` while no slot is free, or none waits.
+    async fn claim_submissions(
+        &self,
+        claim: &Claim,
+        provider: &ProviderId,
+        runs_max: usize,
+    ) -> Result<Claimed<TaskRecord>>;
+
+    /// Leases notices whose time has come, in the same order.
     async fn claim_notices(&self, claim: &Claim) -> Result<Claimed<OutboxItem>>;
 
-    /// Writes what came of one attempt to deliver, frees the lease, and appends the event to the notice's task. What
-    /// was delivered stays delivered, whatever a slower attempt says. A notice that was never added is `NotFound`.
-    async fn finish_notice(&self, id: NoticeId, outcome: &NoticeOutcome, event: &TaskEvent) -> Result<()>;
+    /// Writes what came of one attempt to deliver, frees the lease, and appends the event, if there is one, to the
+    /// notice's task. What was delivered or given up stays so, whatever a slower attempt says, but that it arrived after
+    /// all. A notice that was never added is `NotFound`.
+    async fn finish_notice(&self, id: NoticeId, outcome: &NoticeOutcome, event: Option<&TaskEvent>) -> Result<()>;
 
-    /// Keeps a raw webhook until it was processed; gives its number.
-    async fn append_inbox(&self, item: &InboxItem) -> Result<u64>;
+    /// Notices, the newest first, a page at a time.
+    async fn list_notices(&self, query: &NoticeQuery) -> Result<NoticePage>;
 
-    /// Leases inbox items, oldest first.
+    /// Makes a dead notice pending again, due at `due_at` and with no attempts, and appends the event to its task.
+    /// `false`, and nothing is written, when it is not dead. A notice that was never added is `NotFound`.
+    async fn requeue_notice(&self, id: NoticeId, due_at: Timestamp, event: &TaskEvent) -> Result<bool>;
+
+    /// Keeps a raw webhook until it was processed. One whose [`content`](InboxItem::content) waits here already is not
+    /// kept twice: its `copies` are added to the first one's.
+    ///
+    /// # Errors
+    /// Besides the general ones `StoreUnavailable` while [`INBOX_MAX`] wait already.
+    async fn append_inbox(&self, item: &InboxItem) -> Result<Appended>;
+
+    /// Leases inbox items: first those that nobody looked at yet, oldest first; then those that were parked or whose
+    /// lease ended.
     async fn claim_inbox(&self, claim: &Claim) -> Result<Claimed<(u64, InboxItem)>>;
 
-    /// Drops inbox items that led to no commit; those that are gone already are no error.
-    async fn finish_inbox(&self, numbers: &[u64]) -> Result<()>;
+    /// Drops inbox items that led to no commit, or frees their lease and parks them until a time; those that are gone
+    /// already are no error.
+    async fn finish_inbox(&self, numbers: &[u64], outcome: InboxOutcome) -> Result<()>;
+
+    /// How much of everything there is that is still to be done.
+    async fn stats(&self) -> Result<StoreStats>;
+
+    /// What ended tasks cost, in sums by caller, tool and month (UTC) of the end; pruned tasks are in them. In the order
+    /// of month, caller, tool.
+    async fn totals(&self, query: &TotalsQuery) -> Result<Vec<Total>>;
+
+    /// Forgets tasks that ended before `before`, with their events, notices and idempotency keys, and keeps their
+    /// totals; at most `limit` (bounded by [`PAGE_MAX`]), the longest ended first. Gives how many. Tasks with something
+    /// left to do, with a notice that is neither delivered nor dead, or that need review, stay.
+    async fn prune(&self, before: Timestamp, limit: usize) -> Result<usize>;
 
     /// Frees every lease of an owner: at its start (its former self may have died) and at its end.
     async fn release_leases(&self, owner: &str) -> Result<()>;
@@ -170,11 +219,6 @@ fn run_taken(provider: &ProviderId, run: &RunId) -> Error {
         .with_context("run", run)
 }
 
-/// The error of an attempt to finish a notice that was never added.
-fn unknown_notice(id: NoticeId) -> Error {
-    Error::new(ErrorKind::NotFound, "finish notice").with_context("notice", id)
-}
-
 /// A wish to lease work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -188,6 +232,26 @@ pub struct Claim {
     pub limit: usize,
 }
 
+/// Which providers' tasks to claim: each provider has calls of its own, and none waits for another's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProviderFilter {
+    /// Of this provider.
+    Only(ProviderId),
+    /// Of every other provider: their tasks outlive a provider's removal from the configuration.
+    AllBut(Vec<ProviderId>),
+}
+
+impl ProviderFilter {
+    /// Does it let this provider's tasks through?
+    #[must_use]
+    pub fn contains(&self, provider: &ProviderId) -> bool {
+        match self {
+            Self::Only(only) => only == provider,
+            Self::AllBut(others) => !others.contains(provider),
+        }
+    }
+}
+
 /// What was leased.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claimed<T> {
@@ -197,79 +261,9 @@ pub struct Claimed<T> {
     pub next_at: Option<Timestamp>,
 }
 
-/// A notice to be added by a commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewNotice {
-    /// Its id, derived from task, kind and target.
-    pub id: NoticeId,
-    /// What about.
-    pub kind: NoticeKind,
-    /// To whom.
-    pub target: NotifyTarget,
-    /// Not before.
-    pub due_at: Timestamp,
-}
-
-/// A notice on its way.
-#[derive(Clone, Debug, PartialEq)]
-pub struct OutboxItem {
-    /// Its id.
-    pub id: NoticeId,
-    /// The task that it is about.
-    pub task_id: TaskId,
-    /// What about.
-    pub kind: NoticeKind,
-    /// To whom.
-    pub target: NotifyTarget,
-    /// Attempts so far.
-    pub attempts: u32,
-    /// When it was added: the time of its commit's last event.
-    pub created_at: Timestamp,
-}
-
-/// What becomes of a notice after an attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NoticeOutcome {
-    /// It arrived; done.
-    Delivered,
-    /// Again at this time.
-    RetryAt(Timestamp),
-    /// Given up; kept as a dead letter with the reason.
-    Dead(String),
-}
-
-/// A raw webhook, kept before anything else is done with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct InboxItem {
-    /// The provider that its path names.
-    pub provider_id: ProviderId,
-    /// The task that its path names.
-    pub task_id: TaskId,
-    /// `POST` or `GET`.
-    pub method: String,
-    /// The raw bytes.
-    pub body: Bytes,
-    /// The callback key that authenticated it; the token itself is never kept.
-    pub key_id: Option<String>,
-    /// When it arrived.
-    pub received_at: Timestamp,
-}
-
-impl InboxItem {
-    /// A webhook.
-    #[must_use]
-    pub fn new(
-        provider_id: ProviderId,
-        task_id: TaskId,
-        method: impl Into<String>,
-        body: Bytes,
-        key_id: Option<String>,
-        received_at: Timestamp,
-    ) -> Self {
-        Self { provider_id, task_id, method: method.into(), body, key_id, received_at }
-    }
-}
+/// Namespace and key of the document that marks a store as restored from a backup: a store's backup function writes it
+/// into the copy, with the time of the backup as JSON, and the first station over it takes it off (`null`).
+pub const RESTORED_DOCUMENT: (&str, &str) = ("station", "restored");
 
 /// The most tasks or events on one page: bounds memory and the time a reader waits.
 pub const PAGE_MAX: usize = 500;
@@ -283,6 +277,8 @@ pub struct TaskQuery {
     pub statuses: Vec<TaskStatus>,
     /// Of this tool only.
     pub tool: Option<ToolId>,
+    /// Only those that need review.
+    pub needs_review: bool,
     /// Older than this one: the cursor of the page before.
     pub before: Option<TaskId>,
     /// At most so many; zero means 50. Bounded by [`PAGE_MAX`].

@@ -5,8 +5,10 @@ pub mod machine;
 pub mod output;
 pub mod plan;
 pub mod policy;
+pub mod replay;
 pub mod report;
 pub mod state;
+pub mod terms;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -73,6 +75,9 @@ pub struct TaskRecord {
     /// When the driver looks at it next; absent when nothing is left to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
+    /// From when on it waits for a run slot at its provider; absent when it does not wait for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submit_at: Option<Timestamp>,
     /// What the task machine decides.
     #[serde(flatten)]
     pub state: TaskState,
@@ -101,7 +106,8 @@ impl TaskRecord {
             quote: Quote::default(),
             notify: Vec::new(),
             metadata: Map::new(),
-            due_at: Some(state.times.accepted_at),
+            due_at: Some(state.deadline_at),
+            submit_at: Some(state.times.accepted_at),
             state,
         }
     }

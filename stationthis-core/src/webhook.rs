@@ -51,13 +51,21 @@ impl WebhookRequest {
         self
     }
 
-    /// The provider and the task that the path names, when it does.
+    /// The provider that the path names, and the task when it names one too; `None` for any other path.
     #[must_use]
-    pub fn target(&self) -> Option<(ProviderId, TaskId)> {
+    pub fn target(&self) -> Option<(ProviderId, Option<TaskId>)> {
         let at = self.path.find(WEBHOOK_PATH)?;
-        let rest = self.path.get(at + WEBHOOK_PATH.len()..)?;
-        let (provider, task) = rest.trim_end_matches('/').split_once('/')?;
-        Some((provider.parse().ok()?, task.parse().ok()?))
+        let rest = self.path.get(at + WEBHOOK_PATH.len()..)?.trim_end_matches('/');
+        match rest.split_once('/') {
+            Some((provider, task)) => Some((provider.parse().ok()?, Some(task.parse().ok()?))),
+            None => Some((rest.parse().ok()?, None)),
+        }
+    }
+
+    /// The query without our own token, which is kept nowhere.
+    #[must_use]
+    pub fn query_without_token(&self) -> String {
+        self.query.split('&').filter(|pair| !pair.starts_with("t=")).collect::<Vec<_>>().join("&")
     }
 
     fn token(&self) -> Option<&str> {
@@ -94,6 +102,9 @@ struct CallbackKey {
     until: Option<Timestamp>,
 }
 
+/// Key ids stand in every URL.
+const KEY_ID_CHARS_MAX: usize = 16;
+
 /// Shorter keys than the hash's output weaken the MAC.
 const KEY_BYTES_MIN: usize = 32;
 
@@ -116,7 +127,7 @@ impl CallbackKeys {
         if key.expose().len() < KEY_BYTES_MIN {
             return Err(refused("A callback key needs at least 32 bytes."));
         }
-        if key_id.is_empty() || key_id.len() > 16 || !key_id.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        if key_id.is_empty() || key_id.len() > KEY_ID_CHARS_MAX || !key_id.bytes().all(|b| b.is_ascii_alphanumeric()) {
             return Err(refused("A key id is 1 to 16 letters and digits."));
         }
         self.0.push(CallbackKey { id: key_id, key, until });
@@ -152,7 +163,8 @@ impl CallbackKeys {
     pub fn verify(&self, request: &WebhookRequest) -> Result<String> {
         let refused =
             |reason: &'static str| Error::new(ErrorKind::Unauthorized, "check callback token").with_message(reason);
-        let (provider, task) = request.target().ok_or_else(|| refused("The path names no task."))?;
+        let (provider, task) = request.target().ok_or_else(|| refused("The path names no provider."))?;
+        let task = task.ok_or_else(|| refused("The path names no task."))?;
         let token = request.token().ok_or_else(|| refused("The callback token is missing."))?;
         let mut parts = token.splitn(3, '.');
         let (Some(key_id), Some(expiry), Some(mac)) = (parts.next(), parts.next(), parts.next()) else {
@@ -176,6 +188,27 @@ impl CallbackKeys {
         }
         Ok(key_id.to_owned())
     }
+}
+
+/// The text with every callback token in it cut out, wherever it stands: services echo our URLs.
+#[must_use]
+pub fn without_tokens(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("t=") {
+        let (before, after) = rest.split_at(at + 2);
+        clean.push_str(before);
+        let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '.').unwrap_or(after.len());
+        let (word, after) = after.split_at(end);
+        let mut parts = word.splitn(3, '.');
+        let token = parts.next().is_some_and(|id| (1..=KEY_ID_CHARS_MAX).contains(&id.len()))
+            && parts.next().is_some_and(|expiry| expiry.parse::<i64>().is_ok())
+            && parts.next().is_some_and(|mac| mac.len() >= KEY_BYTES_MIN);
+        clean.push_str(if token { "[cut]" } else { word });
+        rest = after;
+    }
+    clean.push_str(rest);
+    clean
 }
 
 /// How long a callback URL outlives its task's deadline: a straggler is then still known as such.
@@ -224,6 +257,18 @@ mod tests {
         assert!(check(&bare, now).unwrap_err().contains("missing"));
         assert!(check(&format!("{bare}?t=k1.5"), now).unwrap_err().contains("malformed"));
         assert!(check(&url.expose().replace("t=k1.", "t=k9."), now).unwrap_err().contains("unknown key"));
+    }
+
+    #[test]
+    fn tokens_are_cut_out_of_any_text() {
+        let (keys, _) = CallbackKeys::generate().unwrap();
+        let url = keys.url("https://h.example", &provider(), TaskId::generate(), Timestamp::from_micros(0)).unwrap();
+        let token = url.expose().split_once("t=").unwrap().1;
+        let text = format!(r#"{{"webhook":"{0}&x=1","at=":"a=t=b","b":"?a=1\u0026t={token}"}}"#, url.expose());
+        let clean = without_tokens(&text);
+        assert!(!clean.contains(token), "{clean}");
+        assert_eq!(clean.matches("t=[cut]").count(), 2, "{clean}");
+        assert!(clean.contains(r#"&x=1","at=":"a=t=b""#), "the rest stays: {clean}");
     }
 
     #[test]

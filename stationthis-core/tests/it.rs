@@ -10,7 +10,13 @@ mod callback_keys;
 mod callers;
 #[path = "it/crashes.rs"]
 mod crashes;
+#[path = "it/fairness.rs"]
+mod fairness;
+#[path = "it/hooks.rs"]
+mod hooks;
 #[path = "it/life.rs"]
 mod life;
 #[path = "it/outbox.rs"]
 mod outbox;
+#[path = "it/review.rs"]
+mod review;

@@ -10,6 +10,7 @@ use stationthis_core::task::machine::{Action, Step, step};
 use stationthis_core::task::plan::{Work, due_at, plan};
 use stationthis_core::task::report::{RunReport, RunStatus};
 use stationthis_core::task::state::TaskState;
+use stationthis_core::task::terms::Terms;
 use stationthis_core::tool::ExactlyOnce;
 use stationthis_core::webhook::WebhookRequest;
 use stationthis_core::{FailureRecord, Policy, RunId, TaskStatus as S, Timestamp};
@@ -34,7 +35,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn then(state: &TaskState, second: i64, what: Event) -> Step {
-    step(state, &TaskEvent::new(at(second), what), &Policy::default())
+    step(state, &TaskEvent::new(at(second), what))
 }
 
 /// A task in each state from which a run can be heard of.
@@ -42,7 +43,7 @@ fn states() -> Vec<TaskState> {
     let lost = FailureRecord::new("submitLost", "The answer was lost.");
     let report = |status| {
         let report = RunReport::new(RunId::new("r").unwrap(), status, "");
-        Event::Reported { witness: Witness::Webhook, report: Box::new(report), key_id: None }
+        Event::Reported { witness: Witness::Webhook, report: Box::new(report) }
     };
     let submitted = [Event::SubmitStarted, Event::Submitted { run_id: RunId::new("r").unwrap() }];
     let paths = [
@@ -52,7 +53,9 @@ fn states() -> Vec<TaskState> {
         [submitted.to_vec(), vec![report(RunStatus::Running)]].concat(),
         [submitted.to_vec(), vec![report(RunStatus::Failed)]].concat(),
     ];
-    let accepted = TaskState::accepted(at(0), at(3600), ExactlyOnce::Lookup, true);
+    let mut terms = Terms::new(at(3600), ExactlyOnce::Lookup);
+    terms.can_diagnose = true;
+    let accepted = TaskState::accepted(at(0), &terms);
     paths.map(|events| events.into_iter().fold(accepted.clone(), |state, event| then(&state, 1, event).state)).to_vec()
 }
 
@@ -62,7 +65,7 @@ fn said(provider: &ComfyDeploy, word: &str, witness: Witness) -> Event {
     let body = Bytes::from(json!({ "run_id": "r", "status": word, "outputs": outputs }).to_string());
     let request = WebhookRequest::new("POST", "/", "", body, at(0));
     let report = provider.read_webhook(&request).unwrap().reports.remove(0);
-    Event::Reported { witness, report: Box::new(report), key_id: None }
+    Event::Reported { witness, report: Box::new(report) }
 }
 
 /// Not back, not lost sight of: looked at again soon, by its deadline at the latest, or ended.
@@ -75,11 +78,11 @@ fn check_goes_on(before: &TaskState, after: &TaskState, word: &str) {
     let due = due_at(after, at(10), &policy).unwrap_or_else(|| panic!("{word:?} hangs in {}", after.status));
     assert!(due <= at(10).plus(policy.poll_interval_max), "{word:?}: {} is left alone until {due}", after.status);
     assert!(
-        matches!(plan(after, due, &policy), Work::Poll | Work::Diagnose),
+        matches!(plan(after, due), Work::Poll | Work::Diagnose),
         "{word:?}: nothing is done in {}",
         after.status
     );
-    let late = plan(after, at(2 * 3600 + 10), &policy);
+    let late = plan(after, at(2 * 3600 + 10));
     assert!(matches!(late, Work::LastPoll | Work::Diagnose), "{word:?}: no end of {}: {late:?}", after.status);
 }
 

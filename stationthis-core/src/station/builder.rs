@@ -15,8 +15,8 @@ use crate::registry::{RegistryPolicy, ToolRegistry};
 use crate::station::Station;
 use crate::station::engine::{Backend, Engine};
 use crate::station::events::Updates;
+use crate::station::learned::Learned;
 use crate::station::rates::Rates;
-use crate::station::typical::Typical;
 use crate::store::{MemoryStore, TaskStore};
 use crate::task::policy::Policy;
 use crate::time::{Clock, SystemClock};
@@ -160,6 +160,7 @@ impl StationBuilder {
             Some(keys) => keys,
             None => CallbackKeys::generate()?.0,
         };
+        let wake_lane = backends.keys().map(|id| (id.clone(), Notify::new())).collect();
         let engine = Engine {
             registry: ToolRegistry::new(providers, self.clock.clone(), self.registry)?,
             backends,
@@ -171,10 +172,10 @@ impl StationBuilder {
             public_url: self.public_url,
             instance: self.instance.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
             rates,
-            typical: Typical::default(),
+            learned: Learned::default(),
             updates: Updates::new(),
-            lanes: Mutex::default(),
-            wake_driver: Notify::new(),
+            wake_lane,
+            outbox_lanes: Mutex::default(),
             wake_inbox: Notify::new(),
             wake_outbox: Notify::new(),
             closed: CancellationToken::new(),

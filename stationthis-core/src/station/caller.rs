@@ -22,6 +22,9 @@ use crate::task::TaskRecord;
 use crate::task::event::{Event, TaskEvent};
 use crate::task::policy::UnpricedPolicy;
 use crate::task::state::TaskState;
+use crate::task::terms::{Rules, Terms};
+use crate::time::Timestamp;
+use crate::tool::ToolDefinition;
 
 /// How often a waiting caller looks into the store: another process may have brought the task to its end.
 const WAIT_LOOK: Duration = Duration::from_secs(2);
@@ -196,8 +199,8 @@ impl Caller {
         let allowed = policy.task_deadline.unwrap_or_else(|| {
             run_timeout.unwrap_or(policy.default_run_timeout).saturating_add(policy.queue_allowance)
         });
-        let can_diagnose = self.engine.backend(&definition.provider_id)?.provider.capabilities().diagnose;
-        let state = TaskState::accepted(now, now.plus(allowed), definition.exactly_once, can_diagnose);
+        let terms = self.terms(definition, now.plus(allowed))?;
+        let state = TaskState::accepted(now, &terms);
         let mut task = TaskRecord::new(TaskId::generate(), self.owner()?, definition, state);
         task.request_hash = hash_of(definition.tool_id.as_str(), &request);
         task.idempotency_key = request.idempotency_key;
@@ -208,7 +211,7 @@ impl Caller {
         task.quote = priced.quote;
         task.notify = notify;
         task.metadata = request.metadata;
-        let accepted = Event::Accepted { tool_revision: definition.revision.clone() };
+        let accepted = Event::Accepted { tool_revision: definition.revision.clone(), terms: Box::new(terms) };
         match self.engine.store.insert(&task, &[TaskEvent::new(now, accepted)]).await? {
             Inserted::New(seq) => {
                 self.engine.published(&task, seq, false);
@@ -293,6 +296,18 @@ impl Caller {
         self.engine.store.events(&query).await
     }
 
+    fn terms(&self, definition: &ToolDefinition, deadline_at: Timestamp) -> Result<Terms> {
+        let can = self.engine.backend(&definition.provider_id)?.provider.capabilities();
+        Ok(Terms {
+            deadline_at,
+            exactly_once: definition.exactly_once,
+            can_diagnose: can.diagnose,
+            can_cancel: can.cancel,
+            expected_ms: self.engine.learned.duration_ms(&definition.tool_id, &definition.revision),
+            rules: Rules::of(&self.engine.policy),
+        })
+    }
+
     fn owner(&self) -> Result<CallerId> {
         self.id.clone().map_or_else(|| CallerId::new(ADMIN), Ok)
     }
@@ -303,7 +318,7 @@ impl Caller {
         let card = self.engine.rates.current(&definition.provider_id);
         match backend.cost.rate(definition, &card) {
             Ok(rate) => {
-                let typical = self.engine.typical.usage(&definition.tool_id, &definition.revision);
+                let typical = self.engine.learned.usage(&definition.tool_id, &definition.revision);
                 let quote = backend.cost.quote(&rate, definition, inputs, typical.as_ref());
                 Ok(Priced { rate: Some(rate), quote, card })
             }

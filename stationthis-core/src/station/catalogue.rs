@@ -33,7 +33,7 @@ pub(crate) async fn refresh(engine: &Engine) -> Result<RefreshOutcome> {
     let outcome = engine.registry.refresh().await?;
     take_rates(engine);
     save(engine).await?;
-    engine.typical.save(engine.store.as_ref()).await?;
+    engine.learned.save(engine.store.as_ref()).await?;
     Ok(outcome)
 }
 

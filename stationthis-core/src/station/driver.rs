@@ -7,10 +7,10 @@ use backon::BackoffBuilder;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use crate::error::{Effect, Error, ErrorKind, FailureRecord, Result, Retry};
-use crate::id::RunId;
+use crate::id::{ProviderId, RunId};
 use crate::provider::{CancelAnswer, Lookup, LookupRequest, RunRef, SubmitRequest};
 use crate::station::engine::Engine;
-use crate::store::{Claim, LeaseChange};
+use crate::store::{Claim, Claimed, LeaseChange, ProviderFilter};
 use crate::task::TaskRecord;
 use crate::task::event::{Event, TaskEvent, Witness};
 use crate::task::plan::{self, Work};
@@ -24,57 +24,104 @@ pub(crate) const LEASE: Duration = Duration::from_secs(60);
 const SUBMIT_LEASE_MARGIN: Duration = Duration::from_secs(30);
 
 /// The longest sleep of the driver: another process may have added work to the same store.
-const IDLE_MAX: Duration = Duration::from_secs(2);
+pub(crate) const IDLE_MAX: Duration = Duration::from_secs(2);
 
-/// Runs until the station is closed. What it holds when it is dropped is claimed again after its lease.
-pub(crate) async fn run(engine: Arc<Engine>) {
-    let mut working = FuturesUnordered::new();
+/// The calls to one provider: no provider's slowness is another's.
+#[derive(Clone, Debug)]
+pub(crate) struct Lane {
+    /// Whose tasks.
+    of: ProviderFilter,
+    /// The provider with its run slots; `None` for tasks of providers that are not configured (any more): nothing is
+    /// submitted there, and their deadlines do the rest.
+    submits_to: Option<ProviderId>,
+}
+
+/// One lane for each provider, and one for what is left.
+pub(crate) fn lanes(engine: &Engine) -> Vec<Lane> {
+    let known: Vec<ProviderId> = engine.backends.keys().cloned().collect();
+    let own = known.iter().map(|id| Lane { of: ProviderFilter::Only(id.clone()), submits_to: Some(id.clone()) });
+    let rest = Lane { of: ProviderFilter::AllBut(known.clone()), submits_to: None };
+    own.chain([rest]).collect()
+}
+
+/// Works on one lane until the station is closed. What it holds when it is dropped is claimed again after its lease.
+pub(crate) async fn run(engine: Arc<Engine>, lane: Lane) {
+    let mut following = FuturesUnordered::new();
+    let mut submitting = FuturesUnordered::new();
     let mut sleep = Duration::ZERO;
     loop {
         tokio::select! {
             () = engine.closed.cancelled() => break,
-            Some(()) = working.next(), if !working.is_empty() => {}
-            () = engine.wake_driver.notified() => {}
+            Some(()) = following.next(), if !following.is_empty() => {}
+            Some(()) = submitting.next(), if !submitting.is_empty() => {}
+            () = woken(&engine, &lane) => {}
             () = tokio::time::sleep(sleep) => {}
         }
-        let free = engine.policy.concurrency.max(1).saturating_sub(working.len());
+        let free = engine.policy.concurrency.max(1).saturating_sub(following.len());
         sleep = IDLE_MAX;
-        if free == 0 {
-            continue;
-        }
-        match claim(&engine, free).await {
-            Ok((tasks, pause)) => {
-                sleep = pause;
-                working.extend(tasks.into_iter().map(|task| bring_forward(engine.clone(), task)));
+        if free > 0 {
+            match claim_due(&engine, &lane, free).await {
+                Ok((tasks, pause)) => {
+                    sleep = sleep.min(pause);
+                    following.extend(tasks.into_iter().map(|task| bring_forward(engine.clone(), task)));
+                }
+                Err(error) => tracing::warn!(%error, "tasks could not be claimed"),
             }
-            Err(error) => tracing::warn!(%error, "tasks could not be claimed"),
+        }
+        match claim_submissions(&engine, &lane).await {
+            Ok((tasks, pause)) => {
+                sleep = sleep.min(pause);
+                submitting.extend(tasks.into_iter().map(|task| bring_forward(engine.clone(), task)));
+            }
+            Err(error) => tracing::warn!(%error, "tasks to submit could not be claimed"),
         }
     }
     // Finish what is under way; `shutdown` bounds how long that may take.
-    while working.next().await.is_some() {}
+    while following.next().await.is_some() {}
+    while submitting.next().await.is_some() {}
+}
+
+async fn woken(engine: &Engine, lane: &Lane) {
+    match lane.submits_to.as_ref().and_then(|id| engine.wake_lane.get(id)) {
+        Some(wake) => wake.notified().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Does what is due now, once, and waits for it; how many tasks that were.
 pub(crate) async fn tick(engine: &Arc<Engine>) -> Result<usize> {
-    let (tasks, _) = claim(engine, engine.policy.concurrency.max(1)).await?;
+    let mut tasks = Vec::new();
+    for lane in lanes(engine) {
+        tasks.extend(claim_due(engine, &lane, engine.policy.concurrency.max(1)).await?.0);
+        tasks.extend(claim_submissions(engine, &lane).await?.0);
+    }
     let count = tasks.len();
     let mut working: FuturesUnordered<_> = tasks.into_iter().map(|task| bring_forward(engine.clone(), task)).collect();
     while working.next().await.is_some() {}
     Ok(count)
 }
 
-async fn claim(engine: &Engine, limit: usize) -> Result<(Vec<TaskRecord>, Duration)> {
-    let now = engine.now();
-    let claim = Claim { owner: engine.instance.clone(), now, lease: LEASE, limit };
-    let claimed = engine.store.claim_due(&claim).await?;
-    let pause = claimed.next_at.map_or(IDLE_MAX, |at| at.since(now).min(IDLE_MAX));
-    Ok((claimed.items, pause))
+async fn claim_due(engine: &Engine, lane: &Lane, limit: usize) -> Result<(Vec<TaskRecord>, Duration)> {
+    let claim = Claim { owner: engine.instance.clone(), now: engine.now(), lease: LEASE, limit };
+    Ok(with_pause(engine.store.claim_due(&claim, &lane.of).await?, &claim))
+}
+
+async fn claim_submissions(engine: &Engine, lane: &Lane) -> Result<(Vec<TaskRecord>, Duration)> {
+    let Some(provider) = &lane.submits_to else { return Ok((Vec::new(), IDLE_MAX)) };
+    let runs_max = engine.policy.runs_max.max(1);
+    let claim = Claim { owner: engine.instance.clone(), now: engine.now(), lease: LEASE, limit: runs_max };
+    Ok(with_pause(engine.store.claim_submissions(&claim, provider, runs_max).await?, &claim))
+}
+
+fn with_pause(claimed: Claimed<TaskRecord>, claim: &Claim) -> (Vec<TaskRecord>, Duration) {
+    let pause = claimed.next_at.map_or(IDLE_MAX, |at| at.since(claim.now).min(IDLE_MAX));
+    (claimed.items, pause)
 }
 
 /// One thing for one task. An error leaves the task as it is; it is claimed again when its lease ends.
 async fn bring_forward(engine: Arc<Engine>, task: TaskRecord) {
     let task_id = task.task_id;
-    let work = plan::plan(&task.state, engine.now(), &engine.policy);
+    let work = plan::plan(&task.state, engine.now());
     if let Err(error) = perform(&engine, task, work).await {
         tracing::warn!(%task_id, ?work, %error, "a task could not be brought forward");
     }
@@ -195,7 +242,7 @@ async fn poll(engine: &Engine, task: TaskRecord, last: bool) -> Result<()> {
 }
 
 fn reported(report: crate::task::report::RunReport) -> Event {
-    Event::Reported { witness: Witness::Poll, report: Box::new(report), key_id: None }
+    Event::Reported { witness: Witness::Poll, report: Box::new(report) }
 }
 
 async fn cancel(engine: &Engine, task: TaskRecord) -> Result<()> {
@@ -241,7 +288,7 @@ fn run_ref(task: &TaskRecord) -> Option<RunRef> {
 }
 
 /// A call with a limit; what runs into it may have had an effect.
-async fn bounded<T>(
+pub(crate) async fn bounded<T>(
     limit: Duration,
     operation: &'static str,
     call: impl Future<Output = Result<T>> + Send,

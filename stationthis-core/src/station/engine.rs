@@ -13,11 +13,12 @@ use crate::notify::{NoticeKind, Notifier};
 use crate::provider::ServiceProvider;
 use crate::registry::ToolRegistry;
 use crate::secret::Secret;
+use crate::station::driver;
 use crate::station::events::Updates;
+use crate::station::learned::Learned;
 use crate::station::outbox::Lanes;
 use crate::station::rates::Rates;
 use crate::station::settle;
-use crate::station::typical::Typical;
 use crate::store::{Change, Committed, LeaseChange, NewNotice, TaskStore};
 use crate::task::TaskRecord;
 use crate::task::event::{Event, TaskEvent};
@@ -50,11 +51,11 @@ pub(crate) struct Engine {
     pub(crate) public_url: Option<String>,
     pub(crate) instance: String,
     pub(crate) rates: Rates,
-    pub(crate) typical: Typical,
+    pub(crate) learned: Learned,
     pub(crate) updates: Updates,
-    pub(crate) lanes: Mutex<Lanes>,
-    /// Something may be due now: a new task, a webhook, a wish.
-    pub(crate) wake_driver: Notify,
+    /// Something may be due now at a provider: a new task, a webhook, a wish, a free run slot.
+    pub(crate) wake_lane: BTreeMap<ProviderId, Notify>,
+    pub(crate) outbox_lanes: Mutex<Lanes>,
     pub(crate) wake_inbox: Notify,
     pub(crate) wake_outbox: Notify,
     pub(crate) closed: CancellationToken,
@@ -100,7 +101,7 @@ impl Engine {
                     let mut task = change.task;
                     task.revision = revision;
                     if change.events.iter().any(|event| matches!(event.what, Event::Settled { .. })) {
-                        self.typical.learn(&task);
+                        self.learned.learn(&task);
                     }
                     self.published(&task, seq, !change.notices.is_empty());
                     return Ok(task);
@@ -118,7 +119,7 @@ impl Engine {
         let mut change = Change::new(task, Vec::with_capacity(events.len() + 1));
         let mut at = self.now();
         for event in events {
-            let step = machine::step(&change.task.state, event, &self.policy);
+            let step = machine::step(&change.task.state, event);
             change.task.state = step.state;
             change.events.push(event.clone());
             at = at.max(event.at);
@@ -127,7 +128,7 @@ impl Engine {
                     Action::Settle { not_run } => {
                         let settled = settle::settled(self, &change.task, not_run).await?;
                         let settled = TaskEvent::new(event.at, settled);
-                        change.task.state = machine::step(&change.task.state, &settled, &self.policy).state;
+                        change.task.state = machine::step(&change.task.state, &settled).state;
                         change.events.push(settled);
                     }
                     Action::Notify => change.notices = notices(&change.task, at),
@@ -135,13 +136,16 @@ impl Engine {
             }
         }
         change.task.due_at = plan::due_at(&change.task.state, at, &self.policy);
+        change.task.submit_at = plan::submit_at(&change.task.state);
         Ok(change)
     }
 
     pub(crate) fn published(&self, task: &TaskRecord, seq: u64, has_notices: bool) {
         self.updates.publish(seq, task);
-        if task.due_at.is_some() {
-            self.wake_driver.notify_one();
+        // What is due later than a lane sleeps at most needs no wake; whatever holds no run slot may have freed one.
+        let soon = task.due_at.is_some_and(|at| at.since(self.now()) <= driver::IDLE_MAX);
+        if soon || !task.state.holds_slot() {
+            self.wake_lane.get(&task.provider_id).inspect(|wake| wake.notify_one());
         }
         if has_notices {
             self.wake_outbox.notify_one();

@@ -107,7 +107,7 @@ fn start(engine: &Engine) -> Vec<(Receiver, OutboxItem)> {
 }
 
 fn with_lanes<T>(engine: &Engine, work: impl FnOnce(&mut Lanes) -> T) -> T {
-    work(&mut engine.lanes.lock().unwrap_or_else(PoisonError::into_inner))
+    work(&mut engine.outbox_lanes.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn receiver(engine: &Engine, target: &NotifyTarget) -> Receiver {
@@ -165,7 +165,7 @@ async fn record(engine: &Engine, item: OutboxItem, receipt: Receipt) -> Result<(
         tracing::warn!(notice_id = %item.id, task_id = %item.task_id, reason, "a notice was given up");
     }
     let tried = Event::NoticeTried { notice_id: item.id, target: item.target, attempt, receipt };
-    engine.store.finish_notice(item.id, &outcome, &TaskEvent::new(now, tried)).await
+    engine.store.finish_notice(item.id, &outcome, Some(&TaskEvent::new(now, tried))).await
 }
 
 fn pause_after(attempt: u32) -> Option<Duration> {

@@ -9,23 +9,39 @@ use crate::station::engine::Engine;
 use crate::task::TaskRecord;
 use crate::task::event::Event;
 use crate::task::policy::UnsuccessfulPolicy;
+use crate::task::report::RunReport;
 use crate::task::state::TaskStatus;
 
 /// The settlement of a task that has just ended, on the card that was pinned when it was accepted.
 pub(crate) async fn settled(engine: &Engine, task: &TaskRecord, not_run: bool) -> Result<Event> {
     let usage = if not_run { Usage::not_run() } else { used(engine, task) };
-    let settlement = match &task.cost_rate {
-        _ if not_run => Settlement::known(Usd::ZERO, UsageBasis::NotRun),
-        _ if waived(engine, task) => Settlement::known(Usd::ZERO, UsageBasis::Waived),
-        None => Settlement::unknown(None),
-        Some(rate) => match (engine.backend(&task.provider_id), pinned(engine, &rate.card_hash).await?) {
-            (Ok(backend), Some(card)) => backend.cost.settle(rate, &card, &usage),
-            // Its provider was taken out of the configuration, or its card is damaged: the end must not wait for that.
-            (_, _) => Settlement::unknown(None),
-        },
+    let settlement = match () {
+        () if not_run => Settlement::known(Usd::ZERO, UsageBasis::NotRun),
+        () if waived(engine, task) => Settlement::known(Usd::ZERO, UsageBasis::Waived),
+        () => priced(engine, task, &usage).await?,
     };
     let over_ceiling = settlement.cost_usd.zip(task.quote.ceiling_usd).is_some_and(|(cost, ceiling)| cost > ceiling);
     Ok(Event::Settled { usage, settlement: Box::new(settlement), over_ceiling })
+}
+
+/// What a run used and cost, by what its provider says of it now, after the task's end.
+pub(crate) async fn reconciled(engine: &Engine, task: &TaskRecord, report: &RunReport) -> Result<(Usage, Settlement)> {
+    let mut task = task.clone();
+    task.state.provider_times.update(&report.times);
+    task.state.resource = report.resource.clone().or(task.state.resource);
+    task.state.reported_usage = report.usage.clone().or(task.state.reported_usage);
+    let usage = used(engine, &task);
+    let settlement = priced(engine, &task, &usage).await?;
+    Ok((usage, settlement))
+}
+
+async fn priced(engine: &Engine, task: &TaskRecord, usage: &Usage) -> Result<Settlement> {
+    let Some(rate) = &task.cost_rate else { return Ok(Settlement::unknown(None)) };
+    Ok(match (engine.backend(&task.provider_id), pinned(engine, &rate.card_hash).await?) {
+        (Ok(backend), Some(card)) => backend.cost.settle(rate, &card, usage),
+        // Its provider was taken out of the configuration, or its card is damaged: the end must not wait for that.
+        (_, _) => Settlement::unknown(None),
+    })
 }
 
 /// The pinned card; `None` when it cannot be read and never will.

@@ -1,6 +1,12 @@
 //! A store in memory: the reference of the contract, for tests, examples and embedders that need no durability.
 
 mod data;
+mod inbox;
+mod lanes;
+mod lease;
+mod log;
+mod outbox;
+mod sums;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,15 +17,17 @@ use self::data::Data;
 use crate::error::Result;
 use crate::id::{NoticeId, ProviderId, RunId, TaskId};
 use crate::store::{
-    Change, Claim, Claimed, Committed, Document, EventQuery, InboxItem, Inserted, NoticeOutcome, OutboxItem, Put,
-    StoredEvent, TaskPage, TaskQuery, TaskStore,
+    Appended, Change, Claim, Claimed, Committed, Document, EventQuery, InboxItem, InboxOutcome, Inserted,
+    NoticeOutcome, NoticePage, NoticeQuery, OutboxItem, ProviderFilter, Put, StoreStats, StoredEvent, TaskPage,
+    TaskQuery, TaskStore, Total, TotalsQuery,
 };
 use crate::task::TaskRecord;
 use crate::task::event::TaskEvent;
+use crate::time::Timestamp;
 
 /// Keeps everything in the memory of the process and loses it with the process; otherwise the whole contract.
 ///
-/// It grows with every task and event and never forgets one: not for long-running services.
+/// It grows with every task and event until they are pruned: not for long-running services.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     data: Mutex<Data>,
@@ -30,6 +38,13 @@ impl MemoryStore {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// As it is, but that at most `max` webhooks wait, in place of [`INBOX_MAX`](crate::store::INBOX_MAX).
+    #[must_use]
+    pub fn with_inbox_max(self, max: usize) -> Self {
+        self.data().inbox.max = max;
+        self
     }
 
     /// The data; every method is one critical section, so each is atomic. A poisoned lock is taken all the same: no
@@ -65,29 +80,58 @@ impl TaskStore for MemoryStore {
         self.data().commit(expected, change)
     }
 
-    async fn claim_due(&self, claim: &Claim) -> Result<Claimed<TaskRecord>> {
-        Ok(self.data().claim_due(claim))
+    async fn claim_due(&self, claim: &Claim, of: &ProviderFilter) -> Result<Claimed<TaskRecord>> {
+        Ok(self.data().claim_due(claim, of))
+    }
+
+    async fn claim_submissions(
+        &self,
+        claim: &Claim,
+        provider: &ProviderId,
+        runs_max: usize,
+    ) -> Result<Claimed<TaskRecord>> {
+        Ok(self.data().claim_submissions(claim, provider, runs_max))
     }
 
     async fn claim_notices(&self, claim: &Claim) -> Result<Claimed<OutboxItem>> {
-        Ok(self.data().claim_notices(claim))
+        Ok(self.data().outbox.claim(claim))
     }
 
-    async fn finish_notice(&self, id: NoticeId, outcome: &NoticeOutcome, event: &TaskEvent) -> Result<()> {
+    async fn finish_notice(&self, id: NoticeId, outcome: &NoticeOutcome, event: Option<&TaskEvent>) -> Result<()> {
         self.data().finish_notice(id, outcome, event)
     }
 
-    async fn append_inbox(&self, item: &InboxItem) -> Result<u64> {
-        Ok(self.data().append_inbox(item))
+    async fn list_notices(&self, query: &NoticeQuery) -> Result<NoticePage> {
+        Ok(self.data().outbox.list(query))
+    }
+
+    async fn requeue_notice(&self, id: NoticeId, due_at: Timestamp, event: &TaskEvent) -> Result<bool> {
+        self.data().requeue_notice(id, due_at, event)
+    }
+
+    async fn append_inbox(&self, item: &InboxItem) -> Result<Appended> {
+        self.data().inbox.append(item)
     }
 
     async fn claim_inbox(&self, claim: &Claim) -> Result<Claimed<(u64, InboxItem)>> {
-        Ok(self.data().claim_inbox(claim))
+        Ok(self.data().inbox.claim(claim))
     }
 
-    async fn finish_inbox(&self, numbers: &[u64]) -> Result<()> {
-        self.data().finish_inbox(numbers);
+    async fn finish_inbox(&self, numbers: &[u64], outcome: InboxOutcome) -> Result<()> {
+        self.data().inbox.finish(numbers, outcome);
         Ok(())
+    }
+
+    async fn stats(&self) -> Result<StoreStats> {
+        Ok(self.data().stats())
+    }
+
+    async fn totals(&self, query: &TotalsQuery) -> Result<Vec<Total>> {
+        self.data().totals(query)
+    }
+
+    async fn prune(&self, before: Timestamp, limit: usize) -> Result<usize> {
+        self.data().prune(before, limit)
     }
 
     async fn release_leases(&self, owner: &str) -> Result<()> {
@@ -108,11 +152,12 @@ impl TaskStore for MemoryStore {
 mod tests {
     use std::sync::Arc;
 
-    use super::*;
+    use super::MemoryStore;
+    use crate::testkit::StoreFixture;
 
-    async fn fresh() -> (Arc<dyn TaskStore>, ()) {
-        (Arc::new(MemoryStore::new()), ())
+    async fn fresh() -> StoreFixture {
+        StoreFixture::new(Arc::new(MemoryStore::new().with_inbox_max(300))).with_inbox_max(300)
     }
 
-    crate::store::suite::store_suite!(fresh);
+    crate::store_suite!(fresh);
 }

@@ -1,5 +1,6 @@
 //! A durable store in one SQLite file.
 
+mod backup;
 mod claims;
 mod documents;
 mod events;
@@ -11,6 +12,7 @@ mod schema;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod totals;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -23,17 +25,20 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use self::failure::Ran;
+use self::inbox::WebhookRow;
 use self::reader::Readers;
 use self::tasks::{ChangeRow, TaskRow};
 use self::writer::Writer;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::id::{NoticeId, ProviderId, RunId, TaskId};
 use crate::store::{
-    Change, Claim, Claimed, Committed, Document, EventQuery, InboxItem, Inserted, NoticeOutcome, OutboxItem, Put,
-    StoredEvent, TaskPage, TaskQuery, TaskStore,
+    Appended, Change, Claim, Claimed, Committed, Document, EventQuery, INBOX_MAX, InboxItem, InboxOutcome, Inserted,
+    NoticeOutcome, NoticePage, NoticeQuery, OutboxItem, ProviderFilter, Put, StoreStats, StoredEvent, TaskPage,
+    TaskQuery, TaskStore, Total, TotalsQuery,
 };
 use crate::task::TaskRecord;
 use crate::task::event::TaskEvent;
+use crate::time::Timestamp;
 
 /// How long a write waits for another program's lock (a backup, a second process) before it is `StoreUnavailable`:
 /// longer than a lock is held by anything that works, shorter than a caller's patience.
@@ -61,6 +66,8 @@ pub struct SqliteStore {
     // Before the writer: the last connection to close tidies up the log, and only the writer may.
     readers: Readers,
     writer: Writer,
+    inbox_max: usize,
+    busy_timeout: Duration,
 }
 
 impl SqliteStore {
@@ -75,18 +82,32 @@ impl SqliteStore {
     }
 
     async fn open_with(path: PathBuf, busy_timeout: Duration) -> Result<Self> {
-        let (reply, opened) = oneshot::channel();
         let file = path.clone();
-        // Opening waits for locks and for the disk: not on the caller's thread, which may be the runtime's only one.
-        start_thread("stationthis-sqlite-open", move || {
-            // A caller that has gone away wants no connections.
-            let _ = reply.send(connect(&file, busy_timeout));
-        })?;
-        let (writer, readers) = opened
-            .await
-            .map_err(|e| Error::new(ErrorKind::Unexpected, "open database").with_source(e))?
-            .map_err(|failure| failure.into_error("open database").with_context("path", path.display()))?;
-        Ok(Self { path, readers: Readers::start(readers)?, writer: Writer::start(writer)? })
+        let (writer, readers) = apart("open database", path.clone(), move || connect(&file, busy_timeout)).await?;
+        let (readers, writer) = (Readers::start(readers)?, Writer::start(writer)?);
+        Ok(Self { path, readers, writer, inbox_max: INBOX_MAX, busy_timeout })
+    }
+
+    /// As it is, but that at most `max` webhooks wait, in place of [`INBOX_MAX`].
+    #[must_use]
+    pub fn with_inbox_max(mut self, max: usize) -> Self {
+        self.inbox_max = max;
+        self
+    }
+
+    /// Writes a copy of everything that was acknowledged by now to a new file, while the store stays in use, and notes
+    /// `at` in the copy as the time of the backup ([`RESTORED_DOCUMENT`](crate::store::RESTORED_DOCUMENT)): a station
+    /// that is started over it then knows that what was waiting may have been submitted since.
+    ///
+    /// The copy is made as `path` with `.partial` after it, and renamed when it is whole and on the disk. It needs as
+    /// much space as the database. No writer waits for it, but the write-ahead log grows meanwhile.
+    ///
+    /// # Errors
+    /// `Conflict` when there is a file at `path`, or a copy under way or broken off beside it; `InvalidInput` when the
+    /// path is not Unicode; `StoreUnavailable` when it cannot be written.
+    pub async fn backup(&self, path: impl AsRef<Path> + Send, at: Timestamp) -> Result<()> {
+        let (from, to, busy_timeout) = (self.path.clone(), path.as_ref().to_path_buf(), self.busy_timeout);
+        apart("back up database", to.clone(), move || backup::copy(&from, &to, at, busy_timeout)).await
     }
 
     /// The database file, as it was given to [`SqliteStore::open`].
@@ -100,6 +121,21 @@ fn connect(path: &Path, busy_timeout: Duration) -> Ran<(Connection, Vec<Connecti
     let writer = schema::open_writer(path, busy_timeout)?;
     let readers = (0..READERS).map(|_| schema::open_reader(path, busy_timeout)).collect::<Ran<_>>()?;
     Ok((writer, readers))
+}
+
+/// Does what waits for locks and for the disk on a thread of its own: the caller's may be the runtime's only one.
+async fn apart<T: Send + 'static>(
+    operation: &'static str,
+    path: PathBuf,
+    work: impl FnOnce() -> Ran<T> + Send + 'static,
+) -> Result<T> {
+    let (reply, done) = oneshot::channel();
+    start_thread("stationthis-sqlite-file", move || {
+        // A caller that has gone away wants no answer.
+        let _ = reply.send(work());
+    })?;
+    let done = done.await.map_err(|e| Error::new(ErrorKind::Unexpected, operation).with_source(e))?;
+    done.map_err(|failure| failure.into_error(operation).with_context("path", path.display()))
 }
 
 fn start_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
@@ -149,35 +185,68 @@ impl TaskStore for SqliteStore {
         self.writer.run("commit task", move |conn| tasks::commit(conn, expected, &change)).await
     }
 
-    async fn claim_due(&self, claim: &Claim) -> Result<Claimed<TaskRecord>> {
-        let claim = claim.clone();
-        let read = |row: &rusqlite::Row<'_>| tasks::record_at(row, 1);
-        self.writer.run("claim tasks", move |conn| claims::claim(conn, &claims::TASKS, &claim, read)).await
+    async fn claim_due(&self, claim: &Claim, of: &ProviderFilter) -> Result<Claimed<TaskRecord>> {
+        let (claim, of) = (claim.clone(), of.clone());
+        self.writer.run("claim tasks", move |conn| claims::due(conn, &claim, &of)).await
+    }
+
+    async fn claim_submissions(
+        &self,
+        claim: &Claim,
+        provider: &ProviderId,
+        runs_max: usize,
+    ) -> Result<Claimed<TaskRecord>> {
+        let (claim, provider) = (claim.clone(), provider.clone());
+        let work = move |conn: &Connection| claims::submissions(conn, &claim, &provider, runs_max);
+        self.writer.run("claim submissions", work).await
     }
 
     async fn claim_notices(&self, claim: &Claim) -> Result<Claimed<OutboxItem>> {
         let claim = claim.clone();
-        self.writer.run("claim notices", move |conn| claims::claim(conn, &claims::NOTICES, &claim, outbox::item)).await
+        self.writer.run("claim notices", move |conn| claims::notices(conn, &claim)).await
     }
 
-    async fn finish_notice(&self, id: NoticeId, outcome: &NoticeOutcome, event: &TaskEvent) -> Result<()> {
-        let (outcome, event) = (outcome.clone(), events::to_json(event)?);
+    async fn finish_notice(&self, id: NoticeId, outcome: &NoticeOutcome, event: Option<&TaskEvent>) -> Result<()> {
+        let (outcome, event) = (outcome.clone(), event.map(events::to_json).transpose()?);
         self.writer.run("finish notice", move |conn| outbox::finish(conn, id, &outcome, event)).await
     }
 
-    async fn append_inbox(&self, item: &InboxItem) -> Result<u64> {
-        let item = item.clone();
-        self.writer.run("keep webhook", move |conn| inbox::append(conn, &item)).await
+    async fn list_notices(&self, query: &NoticeQuery) -> Result<NoticePage> {
+        let query = query.clone();
+        self.readers.run("list notices", move |conn| outbox::list(conn, &query)).await
+    }
+
+    async fn requeue_notice(&self, id: NoticeId, due_at: Timestamp, event: &TaskEvent) -> Result<bool> {
+        let event = events::to_json(event)?;
+        self.writer.run("requeue notice", move |conn| outbox::requeue(conn, id, due_at, &event)).await
+    }
+
+    async fn append_inbox(&self, item: &InboxItem) -> Result<Appended> {
+        let (row, max) = (WebhookRow::new(item)?, self.inbox_max);
+        self.writer.run("keep webhook", move |conn| inbox::append(conn, &row, max)).await
     }
 
     async fn claim_inbox(&self, claim: &Claim) -> Result<Claimed<(u64, InboxItem)>> {
         let claim = claim.clone();
-        self.writer.run("claim webhooks", move |conn| claims::claim(conn, &claims::INBOX, &claim, inbox::item)).await
+        self.writer.run("claim webhooks", move |conn| claims::webhooks(conn, &claim)).await
     }
 
-    async fn finish_inbox(&self, numbers: &[u64]) -> Result<()> {
+    async fn finish_inbox(&self, numbers: &[u64], outcome: InboxOutcome) -> Result<()> {
         let numbers = numbers.to_vec();
-        self.writer.run("drop webhooks", move |conn| inbox::finish(conn, &numbers)).await
+        self.writer.run("finish webhooks", move |conn| inbox::finish(conn, &numbers, outcome)).await
+    }
+
+    async fn stats(&self) -> Result<StoreStats> {
+        self.readers.run("count what is to be done", totals::stats).await
+    }
+
+    async fn totals(&self, query: &TotalsQuery) -> Result<Vec<Total>> {
+        let query = query.clone();
+        self.readers.run("add up costs", move |conn| totals::totals(conn, &query)).await
+    }
+
+    async fn prune(&self, before: Timestamp, limit: usize) -> Result<usize> {
+        self.writer.run("prune tasks", move |conn| totals::prune(conn, before, limit)).await
     }
 
     async fn release_leases(&self, owner: &str) -> Result<()> {

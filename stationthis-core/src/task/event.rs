@@ -1,5 +1,6 @@
 //! What happened to a task, append-only.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::cost::{Settlement, Usage};
@@ -7,6 +8,7 @@ use crate::error::FailureRecord;
 use crate::id::{NoticeId, RunId};
 use crate::notify::{NotifyTarget, Receipt};
 use crate::task::report::{NodeTime, RunReport};
+use crate::task::terms::Terms;
 use crate::time::Timestamp;
 
 /// The version of the events' shape that this code writes; older ones stay readable.
@@ -43,6 +45,8 @@ pub enum Event {
     Accepted {
         /// The tool's revision.
         tool_revision: String,
+        /// What holds for it until its end.
+        terms: Box<Terms>,
     },
     /// We are about to submit: from here on there may be a run.
     SubmitStarted,
@@ -88,16 +92,25 @@ pub enum Event {
         witness: Witness,
         /// What it said.
         report: Box<RunReport>,
-        /// For a webhook: the callback key it came with.
+    },
+    /// A webhook came in; what it says follows as events of their own.
+    WebhookReceived {
+        /// `POST` or `GET`.
+        method: String,
+        /// Its body as text, at most 16 KiB of it, tokens of ours cut out.
+        body: String,
+        /// The size of the whole body.
+        bytes: u64,
+        /// The callback key that authenticated it; absent when its provider's signature did.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key_id: Option<String>,
+        /// How often it had arrived by the time it was looked at.
+        copies: u32,
     },
-    /// A webhook that its provider cannot read.
+    /// The webhook before this event cannot be read by its provider.
     WebhookUnreadable {
         /// Why.
         failure: FailureRecord,
-        /// The start of its body.
-        excerpt: String,
     },
     /// The provider did not answer when asked about the run.
     PollFailed {
@@ -147,6 +160,47 @@ pub enum Event {
         /// What came of it.
         receipt: Receipt,
     },
+    /// Somebody asked to deliver a dead notice again.
+    NoticeRequeued {
+        /// The notice.
+        notice_id: NoticeId,
+    },
+    /// A person who knows better said what became of the submission.
+    Resolved {
+        /// Who, as the station knows them.
+        by: String,
+        /// What they said.
+        resolution: Resolution,
+    },
+    /// The task was reviewed after its end.
+    Reconciled {
+        /// What the provider says of the run now; absent when there provably was none.
+        report: Option<Box<RunReport>>,
+        /// What was used, as is known now.
+        usage: Usage,
+        /// What it cost, as is known now.
+        settlement: Box<Settlement>,
+    },
+    /// The store was restored from a backup: whatever was waiting in it may have been submitted since.
+    Restored {
+        /// When the backup was made.
+        backup_at: Timestamp,
+    },
+}
+
+/// What a person knows about a submission whose answer was lost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "outcome", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Resolution {
+    /// There is a run.
+    Found {
+        /// Its name at the provider.
+        run_id: RunId,
+    },
+    /// There is none.
+    NotSent,
+    /// It will not be found out.
+    GiveUp,
 }
 
 /// How a report reached us.

@@ -1,12 +1,13 @@
 //! The task machine: the only place where a task's state changes. Pure: no clock, no I/O.
 
+mod cancel;
+mod report;
+mod review;
+
 use crate::error::FailureRecord;
 use crate::id::RunId;
-use crate::task::event::{Event, TaskEvent, Witness};
-use crate::task::output;
-use crate::task::policy::Policy;
-use crate::task::report::{RunReport, RunStatus};
-use crate::task::state::{CancelOutcome, CancelState, Doubt, Ending, Flag, TaskState, TaskStatus};
+use crate::task::event::{Event, TaskEvent};
+use crate::task::state::{Doubt, Flag, TaskState, TaskStatus};
 use crate::time::Timestamp;
 use crate::tool::ExactlyOnce;
 
@@ -39,50 +40,40 @@ const RESUBMIT_PAUSE: std::time::Duration = std::time::Duration::from_secs(5);
 /// An event that does not fit the state (a repeat, a straggler, a regression) changes nothing but counters and flags.
 /// A terminal state is reached once (I1); after it only the settlement and the reason of a failure are filled in.
 #[must_use]
-pub fn step(state: &TaskState, event: &TaskEvent, policy: &Policy) -> Step {
+pub fn step(state: &TaskState, event: &TaskEvent) -> Step {
     let mut step = Step { state: state.clone(), actions: Vec::new() };
     let at = event.at;
     match &event.what {
-        Event::Accepted { .. } | Event::NoticeTried { .. } => {}
+        Event::Accepted { .. } | Event::NoticeTried { .. } | Event::NoticeRequeued { .. } => {}
         Event::SubmitStarted => step.submit_started(at),
         Event::Submitted { run_id } | Event::LookupFound { run_id } => step.run_known(run_id, at),
         Event::SubmitRefused { failure } => step.submit_refused(failure, at),
         Event::SubmitDeferred { retry_at, .. } => step.submit_deferred(*retry_at),
         Event::SubmitLost { failure, answered } => step.submit_lost(failure, *answered, at),
-        Event::LookupAbsent => step.lookup_absent(at, policy),
+        Event::LookupAbsent => step.lookup_absent(at),
         Event::LookupFailed { .. } => {
             if let Some(doubt) = &mut step.state.doubt {
                 doubt.lookups = doubt.lookups.saturating_add(1);
                 (doubt.absent_since, doubt.absent_count) = (None, 0);
             }
         }
-        Event::Reported { witness, report, .. } => step.reported(*witness, report, at),
+        Event::Reported { witness, report } => step.reported(*witness, report, at),
+        Event::WebhookReceived { copies, .. } => step.webhook_received(*copies),
         Event::WebhookUnreadable { .. } => step.count_webhook(false),
         Event::PollFailed { .. } => step.poll_failed(),
         Event::Diagnosed { failure, nodes } => {
             if !nodes.is_empty() && step.state.nodes.is_empty() {
                 step.state.nodes.clone_from(nodes);
             }
-            step.diagnosed(failure.as_ref(), at, policy);
+            step.diagnosed(failure.as_ref(), at);
         }
         Event::CancelAsked => step.cancel_asked(at),
-        Event::CancelAnswered { accepted, reason } => {
-            if let Some(cancel) = &mut step.state.cancel {
-                cancel.attempts = cancel.attempts.saturating_add(1);
-                cancel.outcome = if *accepted { CancelOutcome::Accepted } else { CancelOutcome::Refused };
-                cancel.reason.clone_from(reason);
-            }
-        }
-        Event::CancelFailed { failure } => {
-            if let Some(cancel) = &mut step.state.cancel {
-                cancel.attempts = cancel.attempts.saturating_add(1);
-                cancel.reason = Some(failure.message.clone());
-                if cancel.attempts >= policy.cancel_attempts_max {
-                    cancel.outcome = CancelOutcome::Refused;
-                }
-            }
-        }
-        Event::DeadlinePassed => step.deadline_passed(at, policy),
+        Event::CancelAnswered { accepted, reason } => step.cancel_answered(*accepted, reason.as_ref()),
+        Event::CancelFailed { failure } => step.cancel_failed(failure),
+        Event::DeadlinePassed => step.deadline_passed(at),
+        Event::Resolved { resolution, .. } => step.resolved(resolution, at),
+        Event::Reconciled { report, usage, settlement } => step.reconciled(report.as_deref(), usage, settlement, at),
+        Event::Restored { .. } => step.restored(at),
         Event::Settled { usage, settlement, over_ceiling } => {
             if step.state.status.is_terminal() && step.state.settlement.is_none() {
                 let state = &mut step.state;
@@ -160,19 +151,17 @@ impl Step {
             self.state.submit_retry_at = Some(at.plus(RESUBMIT_PAUSE));
             return;
         }
-        self.state.status = TaskStatus::InDoubt;
-        self.state.times.in_doubt_at = Some(at);
-        self.state.doubt = Some(Doubt {
-            since: at,
-            answered,
-            failure: failure.clone(),
-            lookups: 0,
-            absent_since: None,
-            absent_count: 0,
-        });
+        self.in_doubt(failure.clone(), answered, at);
     }
 
-    fn lookup_absent(&mut self, at: Timestamp, policy: &Policy) {
+    fn in_doubt(&mut self, failure: FailureRecord, answered: bool, at: Timestamp) {
+        self.state.status = TaskStatus::InDoubt;
+        self.state.times.in_doubt_at = Some(at);
+        let (absent_since, absent_count) = (None, 0);
+        self.state.doubt = Some(Doubt { since: at, answered, failure, lookups: 0, absent_since, absent_count });
+    }
+
+    fn lookup_absent(&mut self, at: Timestamp) {
         if self.state.status != TaskStatus::InDoubt {
             return;
         }
@@ -180,7 +169,8 @@ impl Step {
         doubt.lookups = doubt.lookups.saturating_add(1);
         let since = *doubt.absent_since.get_or_insert(at);
         doubt.absent_count = doubt.absent_count.saturating_add(1);
-        let needed = if doubt.answered { policy.lookup_interval } else { policy.absent_without_answer };
+        let rules = &self.state.rules;
+        let needed = if doubt.answered { rules.lookup_interval() } else { rules.absent_without_answer() };
         if doubt.absent_count >= 2 && at.since(since) >= needed {
             let mut failure = doubt.failure.clone();
             failure.code = "notSubmitted".to_owned();
@@ -188,237 +178,25 @@ impl Step {
         }
     }
 
+    fn webhook_received(&mut self, copies: u32) {
+        let counters = &mut self.state.counters;
+        counters.webhooks = counters.webhooks.saturating_add(copies);
+        counters.webhooks_ignored = counters.webhooks_ignored.saturating_add(copies.saturating_sub(1));
+    }
+
     fn count_webhook(&mut self, kept: bool) {
         let counters = &mut self.state.counters;
-        counters.webhooks = counters.webhooks.saturating_add(1);
         let kind = if kept { &mut counters.webhooks_kept } else { &mut counters.webhooks_ignored };
         *kind = kind.saturating_add(1);
     }
 
-    fn reported(&mut self, witness: Witness, report: &RunReport, at: Timestamp) {
-        let before = self.state.clone();
-        if witness == Witness::Poll {
-            self.state.counters.polls = self.state.counters.polls.saturating_add(1);
-            self.state.counters.polls_failed = 0;
-        }
-        if report.status == RunStatus::Unknown {
-            self.state.counters.unknown_statuses = self.state.counters.unknown_statuses.saturating_add(1);
-        }
-        if before.status.is_terminal() {
-            self.reported_late(report);
-        } else if before.run_id.as_ref().is_some_and(|known| *known != report.run_id) {
-            self.state.flags.insert(Flag::ForeignRun);
-        } else {
-            self.reported_in_time(witness, report, at);
-        }
-        if witness == Witness::Webhook {
-            let counters = self.state.counters;
-            let changed =
-                Self { state: TaskState { counters: before.counters, ..self.state.clone() }, actions: vec![] };
-            let kept = changed.state != before;
-            self.state.counters = counters;
-            self.count_webhook(kept);
-        }
-    }
-
-    /// After the end: nothing changes but flags.
-    fn reported_late(&mut self, report: &RunReport) {
-        if report.outputs.iter().any(|new| !self.state.outputs.iter().any(|known| known.same_as(new))) {
-            self.state.flags.insert(Flag::LateOutputs);
-        }
-        let agrees = match report.status {
-            RunStatus::Succeeded => self.state.status == TaskStatus::Completed,
-            RunStatus::Failed => self.state.status == TaskStatus::Failed,
-            RunStatus::Cancelled => self.state.status == TaskStatus::Cancelled,
-            RunStatus::TimedOut => self.state.status == TaskStatus::TimedOut,
-            RunStatus::Queued | RunStatus::Running | RunStatus::Unknown => true,
-        };
-        if !agrees {
-            self.state.flags.insert(Flag::LateReport);
-        }
-    }
-
-    fn reported_in_time(&mut self, witness: Witness, report: &RunReport, at: Timestamp) {
-        // A report is proof of a run, whatever became of the answer to the submission (I2).
-        self.run_known(&report.run_id, at);
-        let state = &mut self.state;
-        output::merge(&mut state.outputs, &report.outputs);
-        state.provider_times.update(&report.times);
-        state.resource = report.resource.clone().or(state.resource.take());
-        state.reported_usage = report.usage.clone().or(state.reported_usage.take());
-        // Reports overtake each other: progress never goes back, and a queued straggler says nothing of a running one.
-        if report.progress > state.progress {
-            state.progress = report.progress;
-            state.live_status = report.live_status.clone().or(state.live_status.take());
-        }
-        self.note_receipt(witness, report.status, at);
-        match report.status {
-            RunStatus::Queued | RunStatus::Unknown => self.not_confirmed(witness),
-            RunStatus::Running => {
-                if self.state.status == TaskStatus::Queued {
-                    self.state.status = TaskStatus::Running;
-                    self.state.times.running_at = Some(at);
-                }
-                self.not_confirmed(witness);
-            }
-            RunStatus::Succeeded | RunStatus::Failed | RunStatus::TimedOut | RunStatus::Cancelled => {
-                self.end_reported(witness, report, at);
-            }
-        }
-    }
-
-    fn note_receipt(&mut self, witness: Witness, status: RunStatus, at: Timestamp) {
-        let receipts = &mut self.state.receipts;
-        let (running, ended) = match witness {
-            Witness::Webhook => (&mut receipts.webhook_running_at, &mut receipts.webhook_ended_at),
-            Witness::Poll => (&mut receipts.poll_running_at, &mut receipts.poll_ended_at),
-        };
-        // The first of each counts; a "running" that arrives after the end measures nothing.
-        if status == RunStatus::Running && ended.is_none() {
-            running.get_or_insert(at);
-        } else if status.is_terminal() {
-            ended.get_or_insert(at);
-        }
-    }
-
-    fn not_confirmed(&mut self, witness: Witness) {
-        if let (Witness::Poll, Some(ending)) = (witness, &mut self.state.ending) {
-            ending.unconfirmed_polls = ending.unconfirmed_polls.saturating_add(1);
-        }
-    }
-
-    fn poll_failed(&mut self) {
-        self.state.counters.polls_failed = self.state.counters.polls_failed.saturating_add(1);
-        if !self.state.status.is_terminal() {
-            self.not_confirmed(Witness::Poll);
-        }
-    }
-
-    fn end_reported(&mut self, witness: Witness, report: &RunReport, at: Timestamp) {
-        if self.state.status != TaskStatus::Finalizing {
-            self.state.status = TaskStatus::Finalizing;
-            self.state.times.finalizing_at = Some(at);
-        }
-        let ending = self.state.ending.get_or_insert(Ending {
-            status: report.status,
-            confirmed_at: None,
-            empty_confirmations: 0,
-            unconfirmed_polls: 0,
-            diagnose_attempts: 0,
-            failure: None,
-            diagnosed: false,
-        });
-        if report.failure.is_some() {
-            ending.failure.clone_from(&report.failure);
-        }
-        if witness == Witness::Webhook {
-            // Not proof: a poll confirms it. The first end that was reported stands until then.
-            return;
-        }
-        ending.status = report.status;
-        match report.status {
-            RunStatus::Succeeded if !self.state.outputs.is_empty() => {
-                ending.confirmed_at.get_or_insert(at);
-                self.end(TaskStatus::Completed, None, at, false);
-            }
-            RunStatus::Succeeded => {
-                ending.empty_confirmations = ending.empty_confirmations.saturating_add(1);
-                if ending.empty_confirmations >= 2 {
-                    ending.confirmed_at.get_or_insert(at);
-                    let failure = FailureRecord::new("noOutput", "The service says success but shows no output.");
-                    self.end(TaskStatus::Failed, Some(failure), at, false);
-                }
-            }
-            RunStatus::Failed => {
-                ending.confirmed_at.get_or_insert(at);
-                if !self.state.can_diagnose {
-                    self.end_failed(at);
-                }
-            }
-            RunStatus::TimedOut => {
-                let failure = FailureRecord::new("providerTimeout", "The service ended the run at its own time limit.");
-                self.end(TaskStatus::TimedOut, Some(failure), at, false);
-            }
-            RunStatus::Cancelled => {
-                let failure = FailureRecord::new("cancelled", "The run was cancelled.");
-                self.end(TaskStatus::Cancelled, Some(failure), at, false);
-            }
-            RunStatus::Queued | RunStatus::Running | RunStatus::Unknown => {}
-        }
-    }
-
-    fn end_failed(&mut self, at: Timestamp) {
-        let known = self.state.ending.as_ref().and_then(|ending| ending.failure.clone());
-        let failure =
-            known.unwrap_or_else(|| FailureRecord::new("runFailed", "The run failed; the service gave no reason."));
-        self.end(TaskStatus::Failed, Some(failure), at, false);
-    }
-
-    fn diagnosed(&mut self, failure: Option<&FailureRecord>, at: Timestamp, policy: &Policy) {
-        let status = self.state.status;
-        let Some(ending) = &mut self.state.ending else { return };
-        let Some(confirmed_at) = ending.confirmed_at.filter(|_| ending.status == RunStatus::Failed) else { return };
-        if ending.diagnosed {
-            return;
-        }
-        ending.diagnose_attempts = ending.diagnose_attempts.saturating_add(1);
-        let waited = at.since(confirmed_at);
-        ending.diagnosed = failure.is_some() || waited >= policy.diagnose_total;
-        if failure.is_some() {
-            ending.failure = failure.cloned();
-        }
-        match status {
-            TaskStatus::Finalizing if failure.is_some() || waited >= policy.diagnose_wait => self.end_failed(at),
-            // The end stands; only its reason is filled in.
-            TaskStatus::Failed if failure.is_some() => self.state.status_reason = failure.cloned(),
-            TaskStatus::Accepted
-            | TaskStatus::Submitting
-            | TaskStatus::InDoubt
-            | TaskStatus::Queued
-            | TaskStatus::Running
-            | TaskStatus::Finalizing
-            | TaskStatus::Completed
-            | TaskStatus::Failed
-            | TaskStatus::Cancelled
-            | TaskStatus::TimedOut => {}
-        }
-    }
-
-    fn cancel_asked(&mut self, at: Timestamp) {
-        let wish = |outcome, reason: Option<&str>| {
-            Some(CancelState { asked_at: at, outcome, reason: reason.map(str::to_owned), attempts: 0 })
-        };
-        match self.state.status {
-            TaskStatus::Accepted => self.cancel_unsent(at),
-            TaskStatus::Submitting if self.state.submit_retry_at.is_some() => self.cancel_unsent(at),
-            TaskStatus::Submitting | TaskStatus::InDoubt | TaskStatus::Queued | TaskStatus::Running => {
-                if self.state.cancel.is_none() {
-                    self.state.cancel = wish(CancelOutcome::Pending, None);
-                }
-            }
-            TaskStatus::Finalizing => {
-                if self.state.cancel.is_none() {
-                    self.state.cancel = wish(CancelOutcome::Refused, Some("The run had ended already."));
-                }
-            }
-            TaskStatus::Completed | TaskStatus::Failed | TaskStatus::Cancelled | TaskStatus::TimedOut => {}
-        }
-    }
-
-    fn cancel_unsent(&mut self, at: Timestamp) {
-        self.state.cancel =
-            Some(CancelState { asked_at: at, outcome: CancelOutcome::Accepted, reason: None, attempts: 0 });
-        let failure = FailureRecord::new("cancelled", "It was cancelled before it was submitted.");
-        self.end(TaskStatus::Cancelled, Some(failure), at, true);
-    }
-
-    fn deadline_passed(&mut self, at: Timestamp, policy: &Policy) {
+    fn deadline_passed(&mut self, at: Timestamp) {
         let timed_out = |code: &str, message: &str| Some(FailureRecord::new(code, message));
         match self.state.status {
             TaskStatus::Completed | TaskStatus::Failed | TaskStatus::Cancelled | TaskStatus::TimedOut => {}
             TaskStatus::Finalizing => {
                 let since = self.state.times.finalizing_at.unwrap_or(self.state.times.accepted_at);
-                if at.since(since) < policy.finalizing_deadline {
+                if at.since(since) < self.state.rules.finalizing_deadline() {
                     return;
                 }
                 if self.state.ending.as_ref().is_some_and(|e| e.confirmed_at.is_some()) {
@@ -450,6 +228,7 @@ impl Step {
             }
             TaskStatus::Queued | TaskStatus::Running => {
                 let reason = "The run had not ended by the task's deadline.";
+                self.cancel_at_deadline(at);
                 self.end(TaskStatus::TimedOut, timed_out("deadline", reason), at, false);
             }
         }
@@ -459,6 +238,7 @@ impl Step {
         self.state.status = status;
         self.state.status_reason = reason;
         self.state.times.ended_at = Some(at);
+        self.cancel_overtaken(status);
         self.actions.extend([Action::Settle { not_run }, Action::Notify]);
     }
 }

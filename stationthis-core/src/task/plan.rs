@@ -33,7 +33,7 @@ pub enum Work {
 
 /// What is to be done for a task that is due.
 #[must_use]
-pub fn plan(state: &TaskState, now: Timestamp, policy: &Policy) -> Work {
+pub fn plan(state: &TaskState, now: Timestamp) -> Work {
     let late = now >= state.deadline_at;
     match state.status {
         TaskStatus::Accepted if late => Work::Expire,
@@ -48,23 +48,43 @@ pub fn plan(state: &TaskState, now: Timestamp, policy: &Policy) -> Work {
         TaskStatus::Queued | TaskStatus::Running if cancel_pending(state) => Work::Cancel,
         TaskStatus::Queued | TaskStatus::Running => Work::Poll,
         TaskStatus::Finalizing if reason_wanted(state).is_some() => Work::Diagnose,
-        TaskStatus::Finalizing if now >= finalizing_deadline(state, policy) => Work::LastPoll,
+        TaskStatus::Finalizing if now >= finalizing_deadline(state) => Work::LastPoll,
         TaskStatus::Finalizing => Work::Poll,
         TaskStatus::Failed if reason_wanted(state).is_some() => Work::Diagnose,
+        TaskStatus::TimedOut if cancel_pending(state) => Work::Cancel,
         TaskStatus::Completed | TaskStatus::Failed | TaskStatus::Cancelled | TaskStatus::TimedOut => Work::Rest,
     }
 }
 
-/// When a task in this state is to be looked at next, as seen at `now`.
+/// From when on a task in this state waits for a run slot; `None` when it does not.
+#[must_use]
+pub fn submit_at(state: &TaskState) -> Option<Timestamp> {
+    match state.status {
+        TaskStatus::Accepted => Some(state.times.accepted_at),
+        TaskStatus::Submitting => state.submit_retry_at,
+        TaskStatus::InDoubt
+        | TaskStatus::Queued
+        | TaskStatus::Running
+        | TaskStatus::Finalizing
+        | TaskStatus::Completed
+        | TaskStatus::Failed
+        | TaskStatus::Cancelled
+        | TaskStatus::TimedOut => None,
+    }
+}
+
+/// When a task in this state is to be looked at next, as seen at `now`. While it waits for a run slot
+/// ([`submit_at`]) that is its deadline.
 #[must_use]
 pub fn due_at(state: &TaskState, now: Timestamp, policy: &Policy) -> Option<Timestamp> {
     let by_deadline = |at: Timestamp| Some(at.min(state.deadline_at.max(now)));
     match state.status {
-        TaskStatus::Accepted => Some(now),
-        TaskStatus::Submitting => Some(state.submit_retry_at.unwrap_or(now)),
+        TaskStatus::Accepted => Some(state.deadline_at),
+        TaskStatus::Submitting if state.submit_retry_at.is_some() => Some(state.deadline_at),
+        TaskStatus::Submitting => Some(now),
         TaskStatus::InDoubt => match &state.doubt {
             Some(doubt) if can_look_up(state) && doubt.lookups == 0 => Some(now),
-            Some(_) if can_look_up(state) => by_deadline(now.plus(policy.lookup_interval)),
+            Some(_) if can_look_up(state) => by_deadline(now.plus(state.rules.lookup_interval())),
             Some(_) | None => Some(state.deadline_at),
         },
         TaskStatus::Queued | TaskStatus::Running => match &state.cancel {
@@ -74,14 +94,19 @@ pub fn due_at(state: &TaskState, now: Timestamp, policy: &Policy) -> Option<Time
         TaskStatus::Finalizing => {
             let ending = state.ending.as_ref()?;
             let pause = match (reason_wanted(state), ending.empty_confirmations) {
-                (Some(wanted), _) => diagnose_pause(wanted, policy),
+                (Some(wanted), _) => diagnose_pause(wanted, state),
                 (None, 0) => doubled(policy.poll_interval_min, ending.unconfirmed_polls, policy.poll_interval_max),
                 (None, _) => policy.empty_confirm_pause,
             };
-            Some(now.plus(pause).min(finalizing_deadline(state, policy).max(now)))
+            Some(now.plus(pause).min(finalizing_deadline(state).max(now)))
         }
-        TaskStatus::Failed => reason_wanted(state).map(|ending| now.plus(diagnose_pause(ending, policy))),
-        TaskStatus::Completed | TaskStatus::Cancelled | TaskStatus::TimedOut => None,
+        TaskStatus::Failed => reason_wanted(state).map(|ending| now.plus(diagnose_pause(ending, state))),
+        TaskStatus::TimedOut => state
+            .cancel
+            .as_ref()
+            .filter(|cancel| cancel.outcome == CancelOutcome::Pending)
+            .map(|cancel| now.plus(doubled(policy.poll_interval_min, cancel.attempts, policy.poll_interval_max))),
+        TaskStatus::Completed | TaskStatus::Cancelled => None,
     }
 }
 
@@ -103,19 +128,25 @@ fn reason_wanted(state: &TaskState) -> Option<&Ending> {
     })
 }
 
-fn finalizing_deadline(state: &TaskState, policy: &Policy) -> Timestamp {
-    state.times.finalizing_at.unwrap_or(state.times.accepted_at).plus(policy.finalizing_deadline)
+fn finalizing_deadline(state: &TaskState) -> Timestamp {
+    state.times.finalizing_at.unwrap_or(state.times.accepted_at).plus(state.rules.finalizing_deadline())
 }
 
-/// A tenth of the time since the submission, within the policy's bounds; longer while polls fail.
+/// A tenth of the time since the submission, within the policy's bounds; longer while polls fail. Where the end is
+/// expected within that step, the poll is put there: just after most runs have ended.
 fn poll_pause(state: &TaskState, now: Timestamp, policy: &Policy) -> Duration {
     let since = state.times.submitting_at.unwrap_or(state.times.accepted_at);
     let (min, max) = (policy.poll_interval_min.min(policy.poll_interval_max), policy.poll_interval_max);
-    let tenth = (now.since(since) / 10).clamp(min, max);
+    let elapsed = now.since(since);
+    let step = (elapsed / 10).clamp(min, max);
+    let to_expected = state.expected_ms.map(Duration::from_millis).and_then(|expected| expected.checked_sub(elapsed));
+    let step = to_expected.filter(|pause| *pause > Duration::ZERO && *pause < step).unwrap_or(step);
     let cancel_attempts = if cancel_pending(state) { state.cancel.as_ref().map_or(0, |c| c.attempts) } else { 0 };
     match state.counters.polls_failed.max(cancel_attempts) {
-        0 => tenth,
-        failed => tenth.max(doubled(min, failed, max)),
+        // It was looked for: by now it may have ended.
+        0 if state.counters.polls == 0 && state.times.in_doubt_at.is_some() => Duration::ZERO,
+        0 => step,
+        failed => step.max(doubled(min, failed, max)),
     }
 }
 
@@ -128,11 +159,11 @@ fn doubled(first: Duration, times: u32, max: Duration) -> Duration {
 }
 
 /// At once, then every 2 s while the end waits for the reason, then every 10 s.
-fn diagnose_pause(ending: &Ending, policy: &Policy) -> Duration {
+fn diagnose_pause(ending: &Ending, state: &TaskState) -> Duration {
     let quick = Duration::from_secs(2);
     match ending.diagnose_attempts {
         0 => Duration::ZERO,
-        attempts if quick.saturating_mul(attempts) <= policy.diagnose_wait => quick,
+        attempts if quick.saturating_mul(attempts) <= state.rules.diagnose_wait() => quick,
         _ => Duration::from_secs(10),
     }
 }

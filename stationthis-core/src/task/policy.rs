@@ -45,8 +45,11 @@ pub struct Policy {
     pub duration: DurationPolicy,
     /// What runs cost that did not end well. Default: what they used, as providers bill.
     pub unsuccessful: UnsuccessfulPolicy,
-    /// Calls to providers under way at a time. Default 64: bounds sockets and memory of a burst.
+    /// Calls to one provider under way at a time, besides submissions. Default 64: bounds sockets and memory of a burst.
     pub concurrency: usize,
+    /// Runs at one provider under way at a time; further tasks wait here, their callers taking turns. Default 64: more
+    /// than most accounts have GPUs, and few enough that a caller who comes later does not wait behind hundreds there.
+    pub runs_max: usize,
     /// Who is told about every task, besides whom its caller names. Default: the log.
     pub default_notify: Vec<NotifyTarget>,
 }
@@ -74,6 +77,7 @@ impl Default for Policy {
             duration: DurationPolicy::default(),
             unsuccessful: UnsuccessfulPolicy::default(),
             concurrency: 64,
+            runs_max: 64,
             default_notify: vec![NotifyTarget::new("log", "")],
         }
     }

@@ -11,6 +11,7 @@ use crate::id::RunId;
 use crate::money::Usd;
 use crate::task::output::Output;
 use crate::task::report::{NodeTime, Progress, RunStatus, RunTimes};
+use crate::task::terms::{Rules, Terms};
 use crate::time::Timestamp;
 use crate::tool::ExactlyOnce;
 
@@ -130,6 +131,14 @@ pub struct TaskState {
     /// Can the provider tell afterwards why a run failed?
     #[serde(default)]
     pub can_diagnose: bool,
+    /// Can the provider cancel some runs?
+    #[serde(default)]
+    pub can_cancel: bool,
+    /// How long such a run usually takes from submission to end, in milliseconds; absent when that was not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_ms: Option<u64>,
+    /// The machine's own limits for this task.
+    pub rules: Rules,
     /// Attempts to submit; more than one only after one that provably had no effect.
     #[serde(default)]
     pub submit_attempts: u32,
@@ -172,6 +181,9 @@ pub struct TaskState {
     /// What it cost; absent until the end, and after it when the cost is unknown: see `settlement.boundUsd`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_usd: Option<Usd>,
+    /// What was found when somebody reviewed it after its end; the settlement stays as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconciled: Option<Reconciled>,
     /// What a person should know about it.
     #[serde(default)]
     pub flags: BTreeSet<Flag>,
@@ -183,7 +195,7 @@ pub struct TaskState {
 impl TaskState {
     /// The state of a request that was just accepted.
     #[must_use]
-    pub fn accepted(at: Timestamp, deadline_at: Timestamp, exactly_once: ExactlyOnce, can_diagnose: bool) -> Self {
+    pub fn accepted(at: Timestamp, terms: &Terms) -> Self {
         Self {
             status: TaskStatus::Accepted,
             status_reason: None,
@@ -199,9 +211,12 @@ impl TaskState {
                 finalizing_at: None,
                 ended_at: None,
             },
-            deadline_at,
-            exactly_once,
-            can_diagnose,
+            deadline_at: terms.deadline_at,
+            exactly_once: terms.exactly_once,
+            can_diagnose: terms.can_diagnose,
+            can_cancel: terms.can_cancel,
+            expected_ms: terms.expected_ms,
+            rules: terms.rules,
             submit_attempts: 0,
             submit_retry_at: None,
             doubt: None,
@@ -216,9 +231,41 @@ impl TaskState {
             usage: None,
             settlement: None,
             cost_usd: None,
+            reconciled: None,
             flags: BTreeSet::new(),
             counters: Counters::default(),
         }
+    }
+
+    /// Does it take one of the run slots of its provider: is a run being made, or at work?
+    ///
+    /// Not while it is in doubt: there may be no run at all, and that may last until the deadline.
+    #[must_use]
+    pub const fn holds_slot(&self) -> bool {
+        match self.status {
+            TaskStatus::Submitting => self.submit_retry_at.is_none(),
+            TaskStatus::Queued | TaskStatus::Running => true,
+            TaskStatus::Accepted
+            | TaskStatus::InDoubt
+            | TaskStatus::Finalizing
+            | TaskStatus::Completed
+            | TaskStatus::Failed
+            | TaskStatus::Cancelled
+            | TaskStatus::TimedOut => false,
+        }
+    }
+
+    /// Should a person look at it?
+    #[must_use]
+    pub fn needs_review(&self) -> bool {
+        self.flags.contains(&Flag::NeedsReview)
+    }
+
+    /// What it is charged with: what a review found, else what was settled. `None` when it has not ended, or when
+    /// neither knows.
+    #[must_use]
+    pub fn charged_usd(&self) -> Option<Usd> {
+        self.reconciled.as_ref().and_then(|reconciled| reconciled.settlement.cost_usd).or(self.cost_usd)
     }
 }
 
@@ -295,12 +342,30 @@ pub struct Ending {
     pub diagnosed: bool,
 }
 
+/// What a review found after the end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Reconciled {
+    /// When.
+    pub at: Timestamp,
+    /// What the provider says of the run now; absent when there provably was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_status: Option<RunStatus>,
+    /// What it used, as is known now.
+    pub usage: Usage,
+    /// What it cost, as is known now, on the card that was pinned.
+    pub settlement: Settlement,
+}
+
 /// A wish to cancel: recorded, sent, and confirmed or refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CancelState {
     /// When it was asked for.
     pub asked_at: Timestamp,
+    /// Whose wish it is.
+    #[serde(default)]
+    pub by: CancelledBy,
     /// What came of it.
     pub outcome: CancelOutcome,
     /// The provider's reason for refusing, or the last error.
@@ -309,6 +374,17 @@ pub struct CancelState {
     /// Attempts to send it.
     #[serde(default)]
     pub attempts: u32,
+}
+
+/// Whose wish a cancellation is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum CancelledBy {
+    /// The caller's.
+    #[default]
+    Caller,
+    /// The station's, at the deadline: what goes on there is for nobody any more.
+    Deadline,
 }
 
 /// What came of a wish to cancel.
@@ -327,7 +403,8 @@ pub enum CancelOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Flag {
-    /// Nobody knows whether there is a run, or what became of it.
+    /// A person should look at it: nobody knows whether there is a run or what became of it, or the provider said
+    /// something after the end. Taken away by a review.
     NeedsReview,
     /// It ran on another resource than the one that was quoted.
     ResourceChanged,

@@ -14,11 +14,13 @@ use bytes::Bytes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{NoticeId, ProviderId, RunId, TaskId};
 use crate::store::{
-    Change, Claim, Claimed, Committed, Document, EventQuery, InboxItem, Inserted, NoticeOutcome, OutboxItem, Put,
-    StoredEvent, TaskPage, TaskQuery, TaskStore,
+    Appended, Change, Claim, Claimed, Committed, Document, EventQuery, InboxItem, InboxOutcome, Inserted,
+    NoticeOutcome, NoticePage, NoticeQuery, OutboxItem, ProviderFilter, Put, StoreStats, StoredEvent, TaskPage,
+    TaskQuery, TaskStore, Total, TotalsQuery,
 };
 use crate::task::TaskRecord;
 use crate::task::event::TaskEvent;
+use crate::time::Timestamp;
 
 /// Hands everything to another store until a chosen step is about to be written, or just was; then it writes a marker
 /// file, and from there on no operation of it ever returns.
@@ -75,6 +77,12 @@ impl HaltingStore {
         Ok(done)
     }
 
+    /// A driver claims all the time; a claim means something only once there is a task.
+    async fn claim_counts(&self) -> Result<bool> {
+        let one = TaskQuery { limit: 1, ..TaskQuery::default() };
+        Ok(self.is_at(HaltStep::Claimed) && !self.inner.list(&one).await?.tasks.is_empty())
+    }
+
     /// An operation that is no step.
     async fn pass<T: Send>(&self, operation: impl Future<Output = Result<T>> + Send) -> Result<T> {
         self.step(false, |_| false, operation).await
@@ -109,25 +117,40 @@ impl TaskStore for HaltingStore {
         self.step(self.any_at(&change.events), wrote, self.inner.commit(expected, change)).await
     }
 
-    async fn claim_due(&self, claim: &Claim) -> Result<Claimed<TaskRecord>> {
-        // A driver claims all the time; a claim means something only once there is a task.
-        let here = self.is_at(HaltStep::Claimed) && {
-            let one = TaskQuery { limit: 1, ..TaskQuery::default() };
-            !self.inner.list(&one).await?.tasks.is_empty()
-        };
-        self.step(here, |done| !done.items.is_empty(), self.inner.claim_due(claim)).await
+    async fn claim_due(&self, claim: &Claim, of: &ProviderFilter) -> Result<Claimed<TaskRecord>> {
+        let here = self.claim_counts().await?;
+        self.step(here, |done| !done.items.is_empty(), self.inner.claim_due(claim, of)).await
+    }
+
+    async fn claim_submissions(
+        &self,
+        claim: &Claim,
+        provider: &ProviderId,
+        runs_max: usize,
+    ) -> Result<Claimed<TaskRecord>> {
+        let here = self.claim_counts().await?;
+        let claimed = self.inner.claim_submissions(claim, provider, runs_max);
+        self.step(here, |done| !done.items.is_empty(), claimed).await
     }
 
     async fn claim_notices(&self, claim: &Claim) -> Result<Claimed<OutboxItem>> {
         self.pass(self.inner.claim_notices(claim)).await
     }
 
-    async fn finish_notice(&self, id: NoticeId, outcome: &NoticeOutcome, event: &TaskEvent) -> Result<()> {
-        let here = self.any_at(std::slice::from_ref(event));
+    async fn finish_notice(&self, id: NoticeId, outcome: &NoticeOutcome, event: Option<&TaskEvent>) -> Result<()> {
+        let here = event.is_some_and(|event| self.any_at(std::slice::from_ref(event)));
         self.step(here, |()| true, self.inner.finish_notice(id, outcome, event)).await
     }
 
-    async fn append_inbox(&self, item: &InboxItem) -> Result<u64> {
+    async fn list_notices(&self, query: &NoticeQuery) -> Result<NoticePage> {
+        self.pass(self.inner.list_notices(query)).await
+    }
+
+    async fn requeue_notice(&self, id: NoticeId, due_at: Timestamp, event: &TaskEvent) -> Result<bool> {
+        self.pass(self.inner.requeue_notice(id, due_at, event)).await
+    }
+
+    async fn append_inbox(&self, item: &InboxItem) -> Result<Appended> {
         self.step(self.is_at(HaltStep::Inbox), |_| true, self.inner.append_inbox(item)).await
     }
 
@@ -135,8 +158,20 @@ impl TaskStore for HaltingStore {
         self.pass(self.inner.claim_inbox(claim)).await
     }
 
-    async fn finish_inbox(&self, numbers: &[u64]) -> Result<()> {
-        self.pass(self.inner.finish_inbox(numbers)).await
+    async fn finish_inbox(&self, numbers: &[u64], outcome: InboxOutcome) -> Result<()> {
+        self.pass(self.inner.finish_inbox(numbers, outcome)).await
+    }
+
+    async fn stats(&self) -> Result<StoreStats> {
+        self.pass(self.inner.stats()).await
+    }
+
+    async fn totals(&self, query: &TotalsQuery) -> Result<Vec<Total>> {
+        self.pass(self.inner.totals(query)).await
+    }
+
+    async fn prune(&self, before: Timestamp, limit: usize) -> Result<usize> {
+        self.pass(self.inner.prune(before, limit)).await
     }
 
     async fn release_leases(&self, owner: &str) -> Result<()> {
@@ -167,7 +202,7 @@ mod tests {
 
     fn webhook() -> InboxItem {
         let at = crate::time::Timestamp::from_micros(1);
-        InboxItem::new(ProviderId::new("p").unwrap(), TaskId::generate(), "POST", Bytes::new(), None, at)
+        InboxItem::new(ProviderId::new("p").unwrap(), Some(TaskId::generate()), "POST", Bytes::new(), None, at)
     }
 
     fn claim() -> Claim {

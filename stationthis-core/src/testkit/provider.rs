@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::cost::{CardCostModel, CostModel, PinnedRate, Quote, RateCard, RateKey, Settlement, Unit, Usage};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{ProviderId, RunId, ToolId};
+use crate::id::{ProviderId, RunId, TaskId, ToolId};
 use crate::json_doc::JsonDoc;
 use crate::provider::{
     CancelAnswer, Capabilities, Catalogue, Diagnosis, Lookup, LookupRequest, RunRef, ServiceProvider, Submission,
@@ -19,12 +19,18 @@ use crate::task::report::RunReport;
 use crate::tool::{CostingModel, ExactlyOnce, Execution, ToolDefinition};
 use crate::webhook::WebhookRequest;
 
+/// The run of a scripted report that is about whichever run is asked about.
+pub const ANY_RUN: &str = "any";
+
+/// The header that signs the webhooks of a [`ScriptedProvider`] with signatures, and its one good value.
+pub const SIGNATURE: (&str, &str) = ("x-scripted-signature", "genuine");
+
 /// What a [`ScriptedProvider`] answers next. Each queue is taken from the front; the last poll answer stays.
 #[derive(Debug, Default)]
 pub struct Script {
     /// Answers to `submit`; without one, the run `run-N` is made.
     pub submits: VecDeque<Result<Submission>>,
-    /// Answers to `poll`; without one, `Unavailable`.
+    /// Answers to `poll`; without one, `Unavailable`. A report of the run [`ANY_RUN`] is of the run that was asked about.
     pub polls: VecDeque<RunReport>,
     /// Answers to `lookup`; without one, `Absent`.
     pub lookups: VecDeque<Result<Lookup>>,
@@ -34,6 +40,8 @@ pub struct Script {
     pub cancel: Option<CancelAnswer>,
     /// How often each method was called.
     pub calls: Calls,
+    /// The tasks that were submitted, in order.
+    pub submitted: Vec<TaskId>,
 }
 
 /// How often each method was called.
@@ -60,6 +68,8 @@ pub struct ScriptedProvider {
     id: ProviderId,
     script: Arc<Mutex<Script>>,
     costs: CardCostModel,
+    exactly_once: ExactlyOnce,
+    webhooks: WebhookAuth,
     /// Closed: `submit` waits, after it was counted, until permits are added.
     submit_gate: Arc<Semaphore>,
 }
@@ -87,8 +97,24 @@ impl ScriptedProvider {
             id: ProviderId::new(id)?,
             script: Arc::default(),
             costs: CardCostModel::new(card),
+            exactly_once: ExactlyOnce::Lookup,
+            webhooks: WebhookAuth::TaskUrl,
             submit_gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
         })
+    }
+
+    /// With another promise about lost answers than [`ExactlyOnce::Lookup`].
+    #[must_use]
+    pub const fn with_exactly_once(mut self, class: ExactlyOnce) -> Self {
+        self.exactly_once = class;
+        self
+    }
+
+    /// With webhooks that are signed ([`SIGNATURE`]) and need no token of ours.
+    #[must_use]
+    pub const fn with_signatures(mut self) -> Self {
+        self.webhooks = WebhookAuth::ProviderSignature;
+        self
     }
 
     /// Its script, to read and to change.
@@ -124,7 +150,7 @@ impl ScriptedProvider {
         }));
         tool.costing_model = CostingModel::PerSecond { resource: Some("GPU".to_owned()), machine: None };
         tool.execution = Execution::CallbackAndPoll;
-        tool.exactly_once = ExactlyOnce::Lookup;
+        tool.exactly_once = self.exactly_once;
         tool.limits.run_timeout_s = Some(300);
         Ok(tool.seal())
     }
@@ -142,11 +168,11 @@ impl ServiceProvider for ScriptedProvider {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            webhooks: Some(WebhookAuth::TaskUrl),
+            webhooks: Some(self.webhooks),
             cancel: true,
-            lookup: true,
+            lookup: matches!(self.exactly_once, ExactlyOnce::Lookup | ExactlyOnce::ClientChosenId),
             diagnose: true,
-            exactly_once: ExactlyOnce::Lookup,
+            exactly_once: self.exactly_once,
             ..Capabilities::poll_only()
         }
     }
@@ -155,10 +181,11 @@ impl ServiceProvider for ScriptedProvider {
         Ok(Catalogue::new(vec![self.tool()?]))
     }
 
-    async fn submit(&self, _: &SubmitRequest) -> Result<Submission> {
+    async fn submit(&self, request: &SubmitRequest) -> Result<Submission> {
         let (answer, nth) = {
             let mut script = self.script();
             script.calls.submit += 1;
+            script.submitted.push(request.task_id);
             (script.submits.pop_front(), script.calls.submit)
         };
         if let Ok(permit) = self.submit_gate.acquire().await {
@@ -170,11 +197,15 @@ impl ServiceProvider for ScriptedProvider {
         }
     }
 
-    async fn poll(&self, _: &RunRef) -> Result<RunReport> {
+    async fn poll(&self, run: &RunRef) -> Result<RunReport> {
         let mut script = self.script();
         script.calls.poll += 1;
         let answer = if script.polls.len() > 1 { script.polls.pop_front() } else { script.polls.front().cloned() };
-        answer.ok_or_else(|| Error::new(ErrorKind::Unavailable, "poll run"))
+        let mut report = answer.ok_or_else(|| Error::new(ErrorKind::Unavailable, "poll run"))?;
+        if report.run_id.as_str() == ANY_RUN {
+            report.run_id = run.run_id.clone();
+        }
+        Ok(report)
     }
 
     async fn cancel(&self, _: &RunRef) -> Result<CancelAnswer> {
@@ -188,6 +219,9 @@ impl ServiceProvider for ScriptedProvider {
     }
 
     async fn lookup(&self, _: &LookupRequest) -> Result<Lookup> {
+        if !self.capabilities().lookup {
+            return Err(Error::new(ErrorKind::Unsupported, "look up run"));
+        }
         let mut script = self.script();
         script.calls.lookup += 1;
         script.lookups.pop_front().unwrap_or(Ok(Lookup::Absent))
@@ -200,9 +234,13 @@ impl ServiceProvider for ScriptedProvider {
     }
 
     fn read_webhook(&self, request: &WebhookRequest) -> Result<WebhookReading> {
+        let signed = request.headers.iter().any(|(name, value)| (name.as_str(), value.as_str()) == SIGNATURE);
+        if self.webhooks == WebhookAuth::ProviderSignature && !signed {
+            return Err(Error::new(ErrorKind::Unauthorized, "read webhook"));
+        }
         let report: RunReport = serde_json::from_slice(&request.body)
             .map_err(|e| Error::new(ErrorKind::InvalidInput, "read webhook").with_source(e))?;
-        Ok(WebhookReading::new(WebhookAuth::TaskUrl, vec![report]))
+        Ok(WebhookReading::new(self.webhooks, vec![report]))
     }
 }
 

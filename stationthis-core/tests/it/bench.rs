@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
+use stationthis_core::Policy;
 use stationthis_core::notify::{EventsNotifier, Notice, Notifier, NotifyTarget, Receipt};
 use stationthis_core::station::{RunRequest, Station};
 use stationthis_core::store::{MemoryStore, TaskStore};
@@ -20,6 +21,7 @@ pub(crate) struct Bench {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: Arc<dyn TaskStore>,
     pub(crate) keys: CallbackKeys,
+    pub(crate) policy: Policy,
     pub(crate) station: Station,
     pub(crate) notices: broadcast::Receiver<Arc<Notice>>,
 }
@@ -30,21 +32,25 @@ impl Bench {
     }
 
     pub(crate) async fn over(store: Arc<dyn TaskStore>, provider: ScriptedProvider) -> Self {
+        Self::with_policy(store, provider, Policy::default()).await
+    }
+
+    pub(crate) async fn with_policy(store: Arc<dyn TaskStore>, provider: ScriptedProvider, policy: Policy) -> Self {
         let start = Timestamp::from_micros(1_764_000_000_000_000);
         let clock = Arc::new(ManualClock::starting_at(start));
         let (keys, _) = CallbackKeys::generate().unwrap();
         let events = EventsNotifier::new();
         let notices = events.subscribe();
-        let station = build(&store, &provider, &clock, &keys, events);
+        let station = build(&store, &provider, &clock, &keys, events, &policy);
         station.refresh().await.unwrap();
-        Self { provider, clock, store, keys, station, notices }
+        Self { provider, clock, store, keys, policy, station, notices }
     }
 
     /// The same station in a new process: everything in memory is gone.
     pub(crate) async fn restarted(self) -> Self {
         let events = EventsNotifier::new();
         let notices = events.subscribe();
-        let station = build(&self.store, &self.provider, &self.clock, &self.keys, events);
+        let station = build(&self.store, &self.provider, &self.clock, &self.keys, events, &self.policy);
         self.store.release_leases("bench").await.unwrap();
         station.refresh().await.unwrap();
         Self { station, notices, ..self }
@@ -100,6 +106,7 @@ fn build(
     clock: &Arc<ManualClock>,
     keys: &CallbackKeys,
     events: EventsNotifier,
+    policy: &Policy,
 ) -> Station {
     Station::builder()
         .provider(Arc::new(provider.clone()))
@@ -108,6 +115,7 @@ fn build(
         .callback_keys(keys.clone())
         .public_url(Some("https://host.example".to_owned()))
         .notifier(Arc::new(events))
+        .policy(policy.clone())
         .notifier(Arc::new(Desks))
         .instance("bench")
         .build()

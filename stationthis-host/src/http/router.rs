@@ -125,11 +125,13 @@ impl Route {
 }
 
 /// Every request that [`router`] answers; there is no other.
-pub static ROUTES: [Route; 18] = [
+pub static ROUTES: [Route; 20] = [
     Route::new(Scope::Open, GET, "/healthz", |f| on(f, health::live)),
     Route::new(Scope::Open, GET, "/readyz", |f| on(f, health::ready)),
     Route::new(Scope::Provider, GET, "/api/webhook/{provider_id}/{task_id}", |f| on(f, webhook::receive)),
     Route::new(Scope::Provider, POST, "/api/webhook/{provider_id}/{task_id}", |f| on(f, webhook::receive)),
+    Route::new(Scope::Provider, GET, "/api/webhook/{provider_id}", |f| on(f, webhook::receive)),
+    Route::new(Scope::Provider, POST, "/api/webhook/{provider_id}", |f| on(f, webhook::receive)),
     Route::new(Scope::Caller, GET, "/api/internal/tools", |f| on(f, tools::list)),
     Route::new(Scope::Caller, GET, "/api/internal/tools/{id}", |f| on(f, tools::show)),
     Route::new(Scope::Caller, POST, "/api/internal/run/{workflow_name}", |f| on(f, run::run)),

@@ -6,12 +6,11 @@ use stationthis_comfydeploy::sim::RunBook;
 use stationthis_core::cost::UsageBasis;
 use stationthis_core::notify::Receipt;
 use stationthis_core::task::event::{Event, TaskEvent};
-use stationthis_core::task::machine;
-use stationthis_core::task::state::TaskState;
+use stationthis_core::task::replay::{canonical, replay};
 use stationthis_core::{TaskRecord, TaskStatus, Timestamp};
 
 use crate::case::{Case, End};
-use crate::scene::{CLASSIC_PRICE, Machine, Scene, policy};
+use crate::scene::{CLASSIC_PRICE, Machine, Scene};
 
 /// The basis of the cost, when all is right.
 pub async fn all(case: &Case, scene: &Scene, id: &str) -> UsageBasis {
@@ -40,7 +39,7 @@ pub async fn all(case: &Case, scene: &Scene, id: &str) -> UsageBasis {
 
     let settlements = kept.events.iter().filter(|event| matches!(event.what, Event::Settled { .. })).count();
     assert_eq!(settlements, 1, "{case:?}: settled once");
-    assert_eq!(folded(task, &kept.events), *state, "{case:?}: the events do not lead to the state");
+    assert_eq!(replay(&kept.events).unwrap(), canonical(state), "{case:?}: the events do not lead to the state");
     told(case, scene, id, &kept.events);
     assert_eq!(kept.untold, 0, "{case:?}: a notice is still on its way");
 
@@ -62,13 +61,6 @@ pub async fn all(case: &Case, scene: &Scene, id: &str) -> UsageBasis {
             state.settlement.as_ref().unwrap().basis
         }
     }
-}
-
-/// The state that the events alone give.
-fn folded(task: &TaskRecord, events: &[TaskEvent]) -> TaskState {
-    let known = &task.state;
-    let start = TaskState::accepted(known.times.accepted_at, known.deadline_at, known.exactly_once, known.can_diagnose);
-    events.iter().fold(start, |state, event| machine::step(&state, event, &policy()).state)
 }
 
 /// Told at least once; twice only when the host died between telling and remembering it; under one id.

@@ -59,14 +59,6 @@ pub struct Kept {
     pub untold: usize,
 }
 
-/// The part of the hosts' policy that decides what events mean.
-pub fn policy() -> Policy {
-    let mut policy = Policy::default();
-    policy.lookup_interval = Duration::from_millis(LOOKUP_INTERVAL_MS);
-    policy.absent_without_answer = Duration::from_millis(ABSENT_AFTER_MS);
-    policy
-}
-
 /// A run long enough to be seen running by polls, with every step.
 pub fn timing() -> SimTiming {
     SimTiming { per_node: Duration::from_millis(60), ..SimTiming::fast() }

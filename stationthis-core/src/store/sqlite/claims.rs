@@ -1,120 +1,224 @@
 //! Leases: one way to claim, over three tables.
 
-use std::collections::HashSet;
-
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::failure::{Failure, Ran};
+use super::{inbox, outbox, tasks};
 use crate::error::ErrorKind;
-use crate::store::{Claim, Claimed, PAGE_MAX};
+use crate::id::ProviderId;
+use crate::store::{Claim, Claimed, InboxItem, OutboxItem, PAGE_MAX, ProviderFilter};
+use crate::task::TaskRecord;
 use crate::time::Timestamp;
 
-/// The statements by which a table is claimed from.
-pub(super) struct Queue {
-    /// What may be taken at `?1`, at most `?2`, in order; the row number is the first column.
-    pub(super) free: &'static str,
-    /// Leases row `?3` to `?1` until `?2`.
-    pub(super) take: &'static str,
-    /// When the first of those that are not leased at `?1` is due.
-    pub(super) next_free: &'static str,
-    /// What is leased at `?1`: row number, when it is due after that, end of the lease; by the end of the lease.
-    pub(super) leased: &'static str,
+/// What may be claimed: from when on, and its row number. Sorts in the order in which it is claimed.
+type Entry = (i64, i64);
+
+/// What may be claimed of a provider, the longest free first.
+const DUE: &str = "SELECT free_at, n FROM task WHERE provider_id = ?1 AND free_at IS NOT NULL
+                 ORDER BY free_at, n LIMIT ?2";
+
+/// The provider with live tasks that comes after another one.
+const NEXT_PROVIDER: &str =
+    "SELECT provider_id FROM task WHERE provider_id > ?1 AND free_at IS NOT NULL ORDER BY provider_id LIMIT 1";
+
+/// How many slots are held.
+const HELD: &str = "SELECT count(*) FROM task WHERE provider_id = ?1 AND slot_until > ?2";
+
+/// Who waits and may be submitted, in the order of the turns.
+const WAITING: &str = "SELECT submit_at, n FROM task
+                   WHERE provider_id = ?1 AND submit_at <= ?2 AND (lease_until IS NULL OR lease_until <= ?2)
+                   ORDER BY turn, submit_at, n LIMIT ?3";
+
+/// When the first of those may be submitted that may not be now.
+const LATER: &str = "SELECT min(max(submit_at, coalesce(lease_until, submit_at))) FROM task
+             WHERE provider_id = ?1 AND submit_at IS NOT NULL AND (submit_at > ?2 OR lease_until > ?2)";
+
+/// What may be delivered.
+const NOTICES: &str = "SELECT free_at, n FROM notice WHERE free_at IS NOT NULL ORDER BY free_at, n LIMIT ?1";
+
+/// What may be looked at.
+const WEBHOOKS: &str = "SELECT free_at, n FROM inbox ORDER BY free_at, n LIMIT ?1";
+
+/// Leases a task.
+const TAKE_TASK: &str = "UPDATE task SET lease_owner = ?1, lease_until = ?2, free_at = max(due_at, ?2),
+        slot_until = CASE WHEN holds_slot THEN slot_until WHEN submit_at IS NOT NULL THEN ?2 END
+    WHERE n = ?3 RETURNING n, record";
+
+/// See [`TaskStore::claim_due`](crate::store::TaskStore::claim_due).
+pub(super) fn due(conn: &Connection, claim: &Claim, of: &ProviderFilter) -> Ran<Claimed<TaskRecord>> {
+    let providers = match of {
+        ProviderFilter::Only(provider) => vec![provider.as_str().to_owned()],
+        ProviderFilter::AllBut(others) => other_providers(conn, others)?,
+    };
+    let mut entries = Vec::new();
+    for provider in providers {
+        entries.extend(read_entries(conn, DUE, params![provider, one_more(claim)])?);
+    }
+    entries.sort_unstable();
+    let (taken, next_at) = choose(&entries, claim);
+    let items = take(conn, TAKE_TASK, claim, &taken, |row| tasks::record_at(row, 1))?;
+    Ok(Claimed { items, next_at })
 }
 
-/// Leases what may be taken. What does not read is leased too and left out: it must not stop the rest.
-pub(super) fn claim<T>(
+/// The providers with live tasks, but for some: from one to the next in the index, past all the tasks between them.
+fn other_providers(conn: &Connection, but: &[ProviderId]) -> Ran<Vec<String>> {
+    let mut statement = conn.prepare_cached(NEXT_PROVIDER)?;
+    let (mut others, mut last) = (Vec::new(), String::new());
+    while let Some(provider) = statement.query_row([&last], |row| row.get::<_, String>(0)).optional()? {
+        if !but.iter().any(|id| id.as_str() == provider) {
+            others.push(provider.clone());
+        }
+        last = provider;
+    }
+    Ok(others)
+}
+
+/// See [`TaskStore::claim_submissions`](crate::store::TaskStore::claim_submissions).
+pub(super) fn submissions(
     conn: &Connection,
-    queue: &Queue,
     claim: &Claim,
-    read: impl Fn(&Row<'_>) -> Ran<T>,
-) -> Ran<Claimed<T>> {
+    provider: &ProviderId,
+    runs_max: usize,
+) -> Ran<Claimed<TaskRecord>> {
     let now = claim.now.as_micros();
-    let limit = i64::try_from(claim.limit.min(PAGE_MAX)).unwrap_or(i64::MAX);
-    let (mut items, mut taken) = (Vec::new(), HashSet::new());
-    let mut free = conn.prepare_cached(queue.free)?;
-    let mut rows = free.query(params![now, limit])?;
-    while let Some(row) = rows.next()? {
-        let number: i64 = row.get(0)?;
-        taken.insert(number);
-        match read(row) {
+    let held: i64 = conn.prepare_cached(HELD)?.query_row(params![provider.as_str(), now], |row| row.get(0))?;
+    let room = runs_max.saturating_sub(usize::try_from(held).unwrap_or(usize::MAX));
+    if room == 0 {
+        return Ok(Claimed { items: Vec::new(), next_at: None });
+    }
+    let claim = &Claim { limit: claim.limit.min(room), ..claim.clone() };
+    let entries = read_entries(conn, WAITING, params![provider.as_str(), now, one_more(claim)])?;
+    let (taken, more_at) = choose(&entries, claim);
+    let next_at = match more_at {
+        _ if taken.len() == room => None,
+        Some(at) => Some(at),
+        None => later_submission(conn, provider, now)?,
+    };
+    let items = take(conn, TAKE_TASK, claim, &taken, |row| tasks::record_at(row, 1))?;
+    Ok(Claimed { items, next_at })
+}
+
+/// When the first of those may be submitted that may not be now.
+fn later_submission(conn: &Connection, provider: &ProviderId, now: i64) -> Ran<Option<Timestamp>> {
+    let at: Option<i64> = conn.prepare_cached(LATER)?.query_row(params![provider.as_str(), now], |row| row.get(0))?;
+    Ok(at.map(Timestamp::from_micros))
+}
+
+/// See [`TaskStore::claim_notices`](crate::store::TaskStore::claim_notices).
+pub(super) fn notices(conn: &Connection, claim: &Claim) -> Ran<Claimed<OutboxItem>> {
+    let (taken, next_at) = choose(&read_entries(conn, NOTICES, params![one_more(claim)])?, claim);
+    let take_notice = "UPDATE notice SET lease_owner = ?1, lease_until = ?2, free_at = max(due_at, ?2) WHERE n = ?3
+                       RETURNING n, notice_id, task_id, kind, channel, address, attempts, created_at";
+    Ok(Claimed { items: take(conn, take_notice, claim, &taken, outbox::item)?, next_at })
+}
+
+/// See [`TaskStore::claim_inbox`](crate::store::TaskStore::claim_inbox).
+pub(super) fn webhooks(conn: &Connection, claim: &Claim) -> Ran<Claimed<(u64, InboxItem)>> {
+    let (taken, next_at) = choose(&read_entries(conn, WEBHOOKS, params![one_more(claim)])?, claim);
+    let take_webhook =
+        "UPDATE inbox SET lease_owner = ?1, lease_until = ?2, free_at = max(coalesce(parked_until, 0), ?2)
+        WHERE n = ?3
+        RETURNING n, provider_id, task_id, method, path, query, headers, body, key_id, received_at, copies";
+    let items = take(conn, take_webhook, claim, &taken, inbox::item)?;
+    Ok(Claimed { items, next_at: next_at.map(|at| at.max(claim.now)) })
+}
+
+fn limit(claim: &Claim) -> usize {
+    claim.limit.min(PAGE_MAX)
+}
+
+/// One row more than a claim may take tells when to come back.
+fn one_more(claim: &Claim) -> i64 {
+    i64::try_from(limit(claim).saturating_add(1)).unwrap_or(i64::MAX)
+}
+
+fn read_entries(conn: &Connection, sql: &str, params: impl rusqlite::Params) -> Ran<Vec<Entry>> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let entries = statement.query_map(params, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(entries.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The rows that a claim takes of those, and when the next one is free.
+fn choose(entries: &[Entry], claim: &Claim) -> (Vec<i64>, Option<Timestamp>) {
+    let now = claim.now.as_micros();
+    let free = entries.iter().take(limit(claim)).take_while(|(at, _)| *at <= now);
+    let taken: Vec<_> = free.map(|(_, number)| *number).collect();
+    let next_at = entries.get(taken.len()).map(|(at, _)| Timestamp::from_micros(*at));
+    (taken, next_at)
+}
+
+/// Leases rows. What does not read is leased too and left out: it must not stop the rest.
+fn take<T>(
+    conn: &Connection,
+    sql: &str,
+    claim: &Claim,
+    numbers: &[i64],
+    read: impl Fn(&Row<'_>) -> Ran<T>,
+) -> Ran<Vec<T>> {
+    let until = claim.now.plus(claim.lease).as_micros();
+    let mut items = Vec::with_capacity(numbers.len());
+    let mut statement = conn.prepare_cached(sql)?;
+    for number in numbers {
+        match statement.query_row(params![claim.owner, until, number], |row| Ok(read(row)))? {
             Ok(item) => items.push(item),
-            Err(failure) => items.extend(skip_unreadable(failure, number)?),
+            Err(failure) => pass_over(failure, *number)?,
         }
     }
-    let until = claim.now.plus(claim.lease).as_micros();
-    let mut take = conn.prepare_cached(queue.take)?;
-    for number in &taken {
-        take.execute(params![claim.owner, until, number])?;
-    }
-    Ok(Claimed { items, next_at: next_at(conn, queue, now, &taken)? })
+    Ok(items)
 }
 
-fn skip_unreadable<T>(failure: Failure, number: i64) -> Ran<Option<T>> {
+fn pass_over(failure: Failure, number: i64) -> Ran<()> {
     let error = failure.into_error("read leased row");
     if error.kind() != ErrorKind::Corrupt {
         return Err(error.into());
     }
     tracing::error!(row = number, %error, "a row that is due cannot be read; it is passed over");
-    Ok(None)
-}
-
-/// When the next row that this claim did not take may be taken.
-fn next_at(conn: &Connection, queue: &Queue, now: i64, taken: &HashSet<i64>) -> Ran<Option<Timestamp>> {
-    let mut next: Option<i64> = conn.prepare_cached(queue.next_free)?.query_row([now], |row| row.get(0)).optional()?;
-    let mut leased = conn.prepare_cached(queue.leased)?;
-    let mut rows = leased.query([now])?;
-    while let Some(row) = rows.next()? {
-        let (number, free_at, lease_until): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        // No lease after this one ends earlier, and none can be the next.
-        if next.is_some_and(|at| at <= lease_until) {
-            break;
-        }
-        if !taken.contains(&number) {
-            next = Some(next.map_or(free_at, |at| at.min(free_at)));
-        }
-    }
-    Ok(next.map(Timestamp::from_micros))
+    Ok(())
 }
 
 /// Frees every lease of an owner.
 pub(super) fn release(conn: &Connection, owner: &str) -> Ran<()> {
+    // The ended ones are many, and their leases mean nothing.
     for sql in [
-        "UPDATE task SET lease_owner = NULL, lease_until = NULL WHERE lease_until IS NOT NULL AND lease_owner = ?1",
-        "UPDATE notice SET lease_owner = NULL, lease_until = NULL WHERE lease_until IS NOT NULL AND lease_owner = ?1",
-        "UPDATE inbox SET lease_owner = NULL, lease_until = NULL WHERE lease_owner = ?1",
+        "UPDATE task SET lease_owner = NULL, lease_until = NULL, free_at = due_at,
+             slot_until = CASE WHEN holds_slot THEN slot_until END
+         WHERE free_at IS NOT NULL AND lease_owner = ?1",
+        "UPDATE notice SET lease_owner = NULL, lease_until = NULL, free_at = due_at
+         WHERE free_at IS NOT NULL AND lease_owner = ?1",
+        "UPDATE inbox SET lease_owner = NULL, lease_until = NULL, free_at = coalesce(parked_until, 0)
+         WHERE lease_owner = ?1",
     ] {
         conn.prepare_cached(sql)?.execute([owner])?;
     }
     Ok(())
 }
 
-/// Tasks that are due, the longest first.
-pub(super) const TASKS: Queue = Queue {
-    free: "SELECT n, record FROM task WHERE due_at <= ?1 AND (lease_until IS NULL OR lease_until <= ?1)
-           ORDER BY due_at, n LIMIT ?2",
-    take: "UPDATE task SET lease_owner = ?1, lease_until = ?2 WHERE n = ?3",
-    next_free: "SELECT due_at FROM task WHERE due_at IS NOT NULL AND (lease_until IS NULL OR lease_until <= ?1)
-                ORDER BY due_at LIMIT 1",
-    leased: "SELECT n, max(due_at, lease_until), lease_until FROM task WHERE lease_until > ?1 AND due_at IS NOT NULL
-             ORDER BY lease_until",
-};
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Notices whose time has come, the longest first.
-pub(super) const NOTICES: Queue = Queue {
-    free: "SELECT n, notice_id, task_id, kind, channel, address, attempts, created_at FROM notice
-           WHERE due_at <= ?1 AND (lease_until IS NULL OR lease_until <= ?1) ORDER BY due_at, n LIMIT ?2",
-    take: "UPDATE notice SET lease_owner = ?1, lease_until = ?2 WHERE n = ?3",
-    next_free: "SELECT due_at FROM notice WHERE due_at IS NOT NULL AND (lease_until IS NULL OR lease_until <= ?1)
-                ORDER BY due_at LIMIT 1",
-    leased: "SELECT n, max(due_at, lease_until), lease_until FROM notice WHERE lease_until > ?1 AND due_at IS NOT NULL
-             ORDER BY lease_until",
-};
-
-/// Webhooks, oldest first. One is due when it is here, whatever the clock of the one who took it said.
-pub(super) const INBOX: Queue = Queue {
-    free: "SELECT n, provider_id, task_id, method, body, key_id, received_at FROM inbox
-           WHERE lease_until IS NULL OR lease_until <= ?1 ORDER BY n LIMIT ?2",
-    take: "UPDATE inbox SET lease_owner = ?1, lease_until = ?2 WHERE n = ?3",
-    next_free: "SELECT min(received_at, ?1) FROM inbox WHERE lease_until IS NULL OR lease_until <= ?1 ORDER BY n LIMIT 1",
-    leased: "SELECT n, lease_until, lease_until FROM inbox WHERE lease_until > ?1 ORDER BY lease_until",
-};
+    /// Claims run all the time, over whatever waits: each must be answered by an index alone, in its order.
+    #[tokio::test]
+    async fn claims_read_nothing_but_their_index() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = super::super::SqliteStore::open(dir.path().join("a.db")).await.unwrap();
+        let conn = Connection::open(store.path()).unwrap();
+        let plan = |sql: &str| {
+            let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let steps = statement.raw_query().mapped(|row| row.get::<_, String>(3)).map(Result::unwrap);
+            steps.collect::<Vec<_>>().join("; ")
+        };
+        let cases = [
+            (DUE, "SEARCH task USING COVERING INDEX task_free (provider_id=? AND free_at>?)"),
+            (NEXT_PROVIDER, "SEARCH task USING COVERING INDEX task_free (provider_id>?)"),
+            (HELD, "SEARCH task USING COVERING INDEX task_slot (provider_id=? AND slot_until>?)"),
+            (WAITING, "SEARCH task USING COVERING INDEX task_queue (provider_id=?)"),
+            (LATER, "SEARCH task USING COVERING INDEX task_queue (provider_id=?)"),
+            (NOTICES, "SEARCH notice USING COVERING INDEX notice_free (free_at>?)"),
+            (WEBHOOKS, "SCAN inbox USING COVERING INDEX inbox_free"),
+        ];
+        for (sql, expected) in cases {
+            assert_eq!(plan(sql), expected, "{sql}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Events as rows, numbered by the database.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::failure::{Ran, unreadable};
 use super::{signed, unsigned};
@@ -20,7 +20,14 @@ pub(super) fn append(conn: &Connection, task: TaskId, caller: &str, events: &[St
     for event in events {
         statement.execute(params![task.as_bytes(), caller, event])?;
     }
-    let last: Option<i64> = conn.prepare_cached("SELECT max(seq) FROM event")?.query_row([], |row| row.get(0))?;
+    if !events.is_empty() {
+        return Ok(unsigned(conn.last_insert_rowid()));
+    }
+    // Not the highest in the table: that one may be gone.
+    let last: Option<i64> = conn
+        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'event'")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
     Ok(unsigned(last.unwrap_or(0)))
 }
 

@@ -1,49 +1,104 @@
 //! Raw webhooks as rows.
 
 use bytes::Bytes;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::failure::{Ran, unreadable};
 use super::{signed, unsigned};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ProviderId, TaskId};
-use crate::store::InboxItem;
+use crate::store::{Appended, InboxItem, InboxOutcome, inbox_full};
 use crate::time::Timestamp;
 
-/// Keeps a webhook; gives its number.
-pub(super) fn append(conn: &Connection, item: &InboxItem) -> Ran<u64> {
-    conn.prepare_cached(
-        "INSERT INTO inbox (provider_id, task_id, method, body, key_id, received_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?
-    .execute(params![
-        item.provider_id.as_str(),
-        item.task_id.as_bytes(),
-        item.method,
-        item.body.as_ref(),
-        item.key_id,
-        item.received_at.as_micros()
-    ])?;
-    Ok(unsigned(conn.last_insert_rowid()))
+/// A webhook as it is written, made on the caller's thread.
+pub(super) struct WebhookRow {
+    item: InboxItem,
+    content: [u8; 16],
+    headers: String,
 }
 
-/// A row of [`INBOX`](super::claims::INBOX).
+impl WebhookRow {
+    /// The row of a webhook.
+    pub(super) fn new(item: &InboxItem) -> Result<Self> {
+        let headers = serde_json::to_string(&item.headers)
+            .map_err(|e| Error::new(ErrorKind::Unexpected, "write headers as JSON").with_source(e))?;
+        Ok(Self { item: item.clone(), content: item.content(), headers })
+    }
+}
+
+/// See [`TaskStore::append_inbox`](crate::store::TaskStore::append_inbox).
+pub(super) fn append(conn: &Connection, row: &WebhookRow, max: usize) -> Ran<Appended> {
+    let item = &row.item;
+    let first: Option<i64> = conn
+        .prepare_cached("UPDATE inbox SET copies = min(copies + ?2, 4294967295) WHERE content = ?1 RETURNING n")?
+        .query_row(params![row.content, item.copies], |row| row.get(0))
+        .optional()?;
+    if let Some(number) = first {
+        return Ok(Appended::Copy(unsigned(number)));
+    }
+    if !has_room(conn, max)? {
+        return Err(inbox_full(max).into());
+    }
+    conn.prepare_cached(
+        "INSERT INTO inbox (content, provider_id, task_id, method, path, query, headers, body, key_id, received_at, copies)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?
+    .execute(params![
+        row.content,
+        item.provider_id.as_str(),
+        item.task_id.as_ref().map(|id| id.as_bytes().as_slice()),
+        item.method,
+        item.path,
+        item.query,
+        row.headers,
+        item.body.as_ref(),
+        item.key_id,
+        item.received_at.as_micros(),
+        item.copies
+    ])?;
+    Ok(Appended::New(unsigned(conn.last_insert_rowid())))
+}
+
+/// Is there room for one more? The numbers in use span at least as many as there are: only when that is too many must
+/// they be counted.
+fn has_room(conn: &Connection, max: usize) -> Ran<bool> {
+    let ask = |sql| -> Ran<usize> {
+        let count: i64 = conn.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    };
+    let span = "SELECT coalesce((SELECT max(n) FROM inbox) - (SELECT min(n) FROM inbox) + 1, 0)";
+    Ok(ask(span)? < max || ask("SELECT count(*) FROM inbox")? < max)
+}
+
+/// A row of what [`webhooks`](super::claims::webhooks) takes.
 pub(super) fn item(row: &Row<'_>) -> Ran<(u64, InboxItem)> {
-    let provider: String = row.get(1)?;
+    let (provider, headers): (String, String) = (row.get(1)?, row.get(6)?);
     let item = InboxItem {
         provider_id: ProviderId::new(provider).map_err(|e| unreadable("read webhook", e))?,
-        task_id: TaskId::from_bytes(row.get(2)?),
+        task_id: row.get::<_, Option<[u8; 16]>>(2)?.map(TaskId::from_bytes),
         method: row.get(3)?,
-        body: Bytes::from(row.get::<_, Vec<u8>>(4)?),
-        key_id: row.get(5)?,
-        received_at: Timestamp::from_micros(row.get(6)?),
+        path: row.get(4)?,
+        query: row.get(5)?,
+        headers: serde_json::from_str(&headers).map_err(|e| unreadable("read webhook", e))?,
+        body: Bytes::from(row.get::<_, Vec<u8>>(7)?),
+        key_id: row.get(8)?,
+        received_at: Timestamp::from_micros(row.get(9)?),
+        copies: row.get(10)?,
     };
     Ok((unsigned(row.get(0)?), item))
 }
 
-/// Drops webhooks that are done with.
-pub(super) fn finish(conn: &Connection, numbers: &[u64]) -> Ran<()> {
-    let mut statement = conn.prepare_cached("DELETE FROM inbox WHERE n = ?1")?;
+/// Drops webhooks, or parks them and frees their leases.
+pub(super) fn finish(conn: &Connection, numbers: &[u64], outcome: InboxOutcome) -> Ran<()> {
+    let mut drop = conn.prepare_cached("DELETE FROM inbox WHERE n = ?1")?;
+    let mut park = conn.prepare_cached(
+        "UPDATE inbox SET parked_until = ?2, free_at = ?2, lease_owner = NULL, lease_until = NULL WHERE n = ?1",
+    )?;
     for number in numbers {
-        statement.execute([signed(*number)])?;
+        match outcome {
+            InboxOutcome::Dropped => drop.execute([signed(*number)])?,
+            InboxOutcome::ParkedUntil(at) => park.execute(params![signed(*number), at.as_micros()])?,
+        };
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ struct Migration {
 const MIGRATIONS: [Migration; 1] = [Migration { name: "0001_tasks", sql: include_str!("schema/0001_tasks.sql") }];
 
 /// Prepared statements kept per connection: more than the store has, so that none is prepared twice.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 128;
 
 /// The size to which the write-ahead log is cut after a checkpoint: without it, one burst would hold the disk for ever.
 const WAL_BYTES: i64 = 64 * 1024 * 1024;
@@ -42,7 +42,8 @@ pub(super) fn open_reader(path: &Path, busy_timeout: Duration) -> Ran<Connection
     Ok(conn)
 }
 
-fn open(path: &Path, busy_timeout: Duration) -> Ran<Connection> {
+/// A connection.
+pub(super) fn open(path: &Path, busy_timeout: Duration) -> Ran<Connection> {
     let conn = Connection::open(path)?;
     conn.busy_timeout(busy_timeout)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);

@@ -9,9 +9,12 @@ use super::outbox::{self, NoticeRow};
 use super::{signed, unsigned};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ProviderId, RunId, TaskId};
-use crate::store::{Change, Committed, Inserted, LeaseChange, TaskPage, TaskQuery, run_taken};
+use crate::money::Usd;
+use crate::store::totals::ended_at;
+use crate::store::{Change, Committed, InboxOutcome, Inserted, LeaseChange, TaskPage, TaskQuery, run_taken};
 use crate::task::TaskRecord;
 use crate::task::event::TaskEvent;
+use crate::time::Timestamp;
 
 /// A record as it is written, made on the caller's thread: the writer's time is for the disk.
 pub(super) struct TaskRow {
@@ -23,6 +26,11 @@ pub(super) struct TaskRow {
     run: Option<RunId>,
     status: &'static str,
     due_at: Option<i64>,
+    submit_at: Option<i64>,
+    holds_slot: bool,
+    needs_review: bool,
+    ended_at: Option<i64>,
+    cost_nanos: Option<i64>,
     revision: i64,
     record: String,
     events: Vec<String>,
@@ -39,7 +47,12 @@ impl TaskRow {
             provider: record.provider_id.clone(),
             run: record.state.run_id.clone(),
             status: record.state.status.as_str(),
-            due_at: record.due_at.map(|at| at.as_micros()),
+            due_at: record.due_at.map(Timestamp::as_micros),
+            submit_at: record.submit_at.map(Timestamp::as_micros),
+            holds_slot: record.state.holds_slot(),
+            needs_review: record.state.needs_review(),
+            ended_at: ended_at(record).map(Timestamp::as_micros),
+            cost_nanos: record.state.charged_usd().map(Usd::nanos),
             revision: signed(record.revision),
             record: serde_json::to_string(record)
                 .map_err(|e| Error::new(ErrorKind::Unexpected, "write task as JSON").with_source(e))?,
@@ -51,6 +64,11 @@ impl TaskRow {
         self.run.as_ref().map(RunId::as_str)
     }
 
+    /// Until when it holds a run slot under such a lease.
+    fn slot_until(&self, lease_until: Option<i64>) -> Option<i64> {
+        if self.holds_slot { Some(i64::MAX) } else { lease_until.filter(|_| self.submit_at.is_some()) }
+    }
+
     /// Of the unique columns only the run can clash where this is used.
     fn clash(&self, error: rusqlite::Error) -> Failure {
         match &self.run {
@@ -59,6 +77,22 @@ impl TaskRow {
             }
             _ => error.into(),
         }
+    }
+}
+
+/// What a commit needs to know of the row that is there.
+struct Current {
+    number: i64,
+    revision: i64,
+    run: Option<String>,
+    lease_owner: Option<String>,
+    lease_until: Option<i64>,
+}
+
+impl Current {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let (number, revision, run) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(Self { number, revision, run, lease_owner: row.get(3)?, lease_until: row.get(4)? })
     }
 }
 
@@ -96,8 +130,15 @@ pub(super) fn insert(conn: &Connection, row: &TaskRow) -> Ran<Inserted> {
     }
     conn.prepare_cached(
         "INSERT INTO task
-             (task_id, caller, idempotency_key, tool_id, provider_id, run_id, status, due_at, revision, record)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+             (task_id, caller, idempotency_key, tool_id, provider_id, run_id, status, due_at, free_at, submit_at, turn,
+              holds_slot, slot_until, needs_review, ended_at, cost_nanos, revision, record)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9,
+             coalesce(
+                 (SELECT turn + 1 FROM task WHERE provider_id = ?5 AND caller = ?2 AND submit_at IS NOT NULL
+                  ORDER BY turn DESC LIMIT 1),
+                 (SELECT turn FROM task WHERE provider_id = ?5 AND submit_at IS NOT NULL ORDER BY turn LIMIT 1),
+                 0),
+             ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
     )?
     .execute(params![
         row.id.as_bytes(),
@@ -108,6 +149,12 @@ pub(super) fn insert(conn: &Connection, row: &TaskRow) -> Ran<Inserted> {
         row.run_text(),
         row.status,
         row.due_at,
+        row.submit_at,
+        row.holds_slot,
+        row.slot_until(None),
+        row.needs_review,
+        row.ended_at,
+        row.cost_nanos,
         row.revision,
         row.record
     ])
@@ -118,37 +165,52 @@ pub(super) fn insert(conn: &Connection, row: &TaskRow) -> Ran<Inserted> {
 /// See [`TaskStore::commit`](crate::store::TaskStore::commit).
 pub(super) fn commit(conn: &Connection, expected: u64, change: &ChangeRow) -> Ran<Committed> {
     let row = &change.task;
-    let (lease, until) = match change.lease {
-        LeaseChange::Keep => (0, None),
-        LeaseChange::Release => (1, None),
-        LeaseChange::Extend(until) => (2, Some(until.as_micros())),
-    };
-    let written = conn
-        .prepare_cached(
-            "UPDATE task SET run_id = ?3, status = ?4, due_at = ?5, revision = ?6, record = ?7,
-                 lease_owner = CASE ?8 WHEN 1 THEN NULL ELSE lease_owner END,
-                 lease_until = CASE WHEN ?8 = 1 OR lease_owner IS NULL THEN NULL
-                                    WHEN ?8 = 2 THEN ?9 ELSE lease_until END
-             WHERE task_id = ?1 AND revision = ?2",
-        )?
-        .execute(params![
-            row.id.as_bytes(),
-            signed(expected),
-            row.run_text(),
-            row.status,
-            row.due_at,
-            row.revision,
-            row.record,
-            lease,
-            until
-        ])
-        .map_err(|error| row.clash(error))?;
-    if written == 0 {
+    let there = conn
+        .prepare_cached("SELECT n, revision, run_id, lease_owner, lease_until FROM task WHERE task_id = ?1")?
+        .query_row([row.id.as_bytes()], Current::read)
+        .optional()?;
+    let Some(there) = there else { return Ok(Committed::Missing) };
+    if there.revision != signed(expected) {
         return Ok(get(conn, row.id)?.map_or(Committed::Missing, |current| Committed::Stale(Box::new(current))));
     }
+    let (owner, until) = match change.lease {
+        LeaseChange::Keep => (there.lease_owner, there.lease_until),
+        LeaseChange::Release => (None, None),
+        LeaseChange::Extend(until) => (there.lease_owner, there.lease_until.map(|_| until.as_micros())),
+    };
+    conn.prepare_cached(
+        "UPDATE task SET status = ?2, due_at = ?3, submit_at = ?4, holds_slot = ?5, needs_review = ?6, ended_at = ?7,
+             cost_nanos = ?8, revision = ?9, record = ?10, lease_owner = ?11, lease_until = ?12, free_at = ?13,
+             slot_until = ?14
+         WHERE n = ?1",
+    )?
+    .execute(params![
+        there.number,
+        row.status,
+        row.due_at,
+        row.submit_at,
+        row.holds_slot,
+        row.needs_review,
+        row.ended_at,
+        row.cost_nanos,
+        row.revision,
+        row.record,
+        owner,
+        until,
+        row.due_at.map(|at| until.map_or(at, |until| until.max(at))),
+        row.slot_until(until)
+    ])?;
+    // Apart, as it seldom changes: the index of runs is large, and in no order that time gives.
+    if there.run.as_deref() != row.run_text() {
+        conn.prepare_cached("UPDATE task SET run_id = ?2 WHERE n = ?1")?
+            .execute(params![there.number, row.run_text()])
+            .map_err(|error| row.clash(error))?;
+    }
     let seq = events::append(conn, row.id, &row.caller, &row.events)?;
-    outbox::add(conn, row.id, &change.notices)?;
-    inbox::finish(conn, &change.inbox_done)?;
+    outbox::add(conn, row.id, &row.caller, &change.notices)?;
+    if !change.inbox_done.is_empty() {
+        inbox::finish(conn, &change.inbox_done, InboxOutcome::Dropped)?;
+    }
     Ok(Committed::Done { revision: unsigned(row.revision), seq })
 }
 
@@ -167,7 +229,11 @@ pub(super) fn find_by_run(conn: &Connection, provider: &ProviderId, run: &RunId)
 pub(super) fn list(conn: &Connection, query: &TaskQuery) -> Ran<TaskPage> {
     // Only these fixed parts make the statement; what the query says is bound.
     let sql = [
-        "SELECT task_id, record FROM task WHERE task_id < ?1",
+        "SELECT task_id, record FROM task",
+        // Few need review.
+        if query.needs_review { " INDEXED BY task_review" } else { "" },
+        " WHERE task_id < ?1",
+        if query.needs_review { " AND needs_review = 1" } else { "" },
         if query.caller.is_some() { " AND caller = ?2" } else { "" },
         // A popular tool has far more tasks than one caller: the unary plus keeps the caller's index in use.
         match (&query.tool, &query.caller) {

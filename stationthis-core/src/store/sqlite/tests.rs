@@ -1,3 +1,5 @@
+mod backup;
+
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -5,15 +7,16 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::suite::fixtures::{at, claim, commit, event, full_task, insert, task};
-use crate::store::suite::store_suite;
+use crate::testkit::StoreFixture;
+use crate::testkit::store_suite::fixtures::{any, at, claim, commit, event, full_task, insert, kept, task};
 
-async fn fresh() -> (Arc<dyn TaskStore>, TempDir) {
+async fn fresh() -> StoreFixture {
     let dir = TempDir::new().unwrap();
-    (Arc::new(open(&dir).await), dir)
+    let store = open(&dir).await.with_inbox_max(300);
+    StoreFixture::new(Arc::new(store)).with_inbox_max(300).keeping(dir)
 }
 
-store_suite!(fresh);
+crate::store_suite!(fresh);
 
 fn file(dir: &TempDir) -> PathBuf {
     dir.path().join("station.db")
@@ -31,10 +34,10 @@ async fn everything_is_there_after_reopening() {
     let record = full_task();
     insert(&store, &record).await;
     let record = commit(&store, Change::new(record, vec![event(1)])).await;
-    let hook = InboxItem::new(record.provider_id.clone(), record.task_id, "POST", Bytes::new(), None, at(1));
-    let number = store.append_inbox(&hook).await.unwrap();
+    let hook = InboxItem::new(record.provider_id.clone(), Some(record.task_id), "POST", Bytes::new(), None, at(1));
+    let number = kept(&store, &hook).await;
     store.put_document("cards", "a", None, Bytes::from_static(b"{}")).await.unwrap();
-    store.claim_due(&claim("a", at(1))).await.unwrap();
+    store.claim_due(&claim("a", at(1)), &any()).await.unwrap();
     let events = store.events(&EventQuery::default()).await.unwrap();
     drop(store);
 
@@ -42,11 +45,11 @@ async fn everything_is_there_after_reopening() {
     assert_eq!(store.get(record.task_id).await.unwrap().as_ref(), Some(&record));
     assert_eq!(store.events(&EventQuery::default()).await.unwrap(), events);
     assert_eq!(store.get_document("cards", "a").await.unwrap().unwrap().version, 1);
-    assert_eq!(store.claim_due(&claim("b", at(2))).await.unwrap().next_at, Some(at(61)), "the lease, too");
+    assert_eq!(store.claim_due(&claim("b", at(2)), &any()).await.unwrap().next_at, Some(at(61)), "the lease, too");
     assert_eq!(store.claim_inbox(&claim("b", at(2))).await.unwrap().items, [(number, hook.clone())]);
     assert_eq!(insert(&store, &task("anna")).await, 3, "numbers go on");
-    store.finish_inbox(&[number]).await.unwrap();
-    assert!(store.append_inbox(&hook).await.unwrap() > number);
+    store.finish_inbox(&[number], InboxOutcome::Dropped).await.unwrap();
+    assert!(kept(&store, &hook).await > number);
 }
 
 #[tokio::test]
@@ -143,7 +146,7 @@ async fn an_unreadable_record_stops_nobody_else() {
     let other = Connection::open(file(&dir)).unwrap();
     other.execute("UPDATE task SET record = '{' WHERE task_id = ?1", [bad.task_id.as_bytes()]).unwrap();
     assert_eq!(store.get(bad.task_id).await.unwrap_err().kind(), ErrorKind::Corrupt);
-    assert_eq!(store.claim_due(&claim("a", at(1))).await.unwrap().items, [good]);
+    assert_eq!(store.claim_due(&claim("a", at(1)), &any()).await.unwrap().items, [good]);
 }
 
 #[tokio::test]
@@ -155,8 +158,8 @@ async fn two_processes_share_a_file() {
     assert_eq!(insert(&two, &second).await, 2, "they number their events together");
     assert_eq!(two.get(first.task_id).await.unwrap().as_ref(), Some(&first));
     let single = Claim { limit: 1, ..claim("one", at(1)) };
-    assert_eq!(one.claim_due(&single).await.unwrap().items, std::slice::from_ref(&first));
-    assert_eq!(two.claim_due(&claim("two", at(1))).await.unwrap().items, [second]);
+    assert_eq!(one.claim_due(&single, &any()).await.unwrap().items, std::slice::from_ref(&first));
+    assert_eq!(two.claim_due(&claim("two", at(1)), &any()).await.unwrap().items, [second]);
     let first = commit(&two, Change::new(first, vec![])).await;
     let stale = one.commit(1, &Change::new(first.clone(), vec![])).await.unwrap();
     assert_eq!(stale, Committed::Stale(Box::new(first)));

@@ -5,11 +5,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::cost::{Settlement, Usage, UsageBasis};
 use crate::money::Usd;
-use crate::task::event::{Event, TaskEvent, Witness};
+use crate::task::event::{Event, Resolution, TaskEvent, Witness};
 use crate::task::output::{Output, OutputKind};
 use crate::task::plan::{self, Work};
-use crate::task::report::RunReport;
-use crate::task::state::TaskStatus as S;
+use crate::task::policy::Policy;
+use crate::task::report::{RunReport, RunStatus};
+use crate::task::state::{CancelOutcome, CancelledBy, TaskStatus as S};
+use crate::task::terms::Terms;
 
 const T0: i64 = 1_000_000_000;
 
@@ -34,7 +36,7 @@ fn with_output(status: RunStatus) -> RunReport {
 }
 
 fn heard(witness: Witness, report: RunReport) -> Event {
-    Event::Reported { witness, report: Box::new(report), key_id: None }
+    Event::Reported { witness, report: Box::new(report) }
 }
 
 fn hook(status: RunStatus) -> Event {
@@ -45,12 +47,32 @@ fn poll(status: RunStatus) -> Event {
     heard(Witness::Poll, report(status))
 }
 
+fn terms() -> Terms {
+    Terms { can_diagnose: true, can_cancel: true, ..Terms::new(at(3600), ExactlyOnce::Lookup) }
+}
+
 fn accepted() -> TaskState {
-    TaskState::accepted(at(0), at(3600), ExactlyOnce::Lookup, true)
+    TaskState::accepted(at(0), &terms())
 }
 
 fn after(state: &TaskState, second: i64, what: Event) -> Step {
-    step(state, &TaskEvent::new(at(second), what), &Policy::default())
+    step(state, &TaskEvent::new(at(second), what))
+}
+
+fn received(copies: u32) -> Event {
+    Event::WebhookReceived { method: "POST".into(), body: "{".into(), bytes: 1, key_id: Some("k1".into()), copies }
+}
+
+fn resolved(resolution: Resolution) -> Event {
+    Event::Resolved { by: "admin".into(), resolution }
+}
+
+fn nothing() -> Box<Settlement> {
+    Box::new(Settlement::known(Usd::ZERO, UsageBasis::NotRun))
+}
+
+fn notice() -> crate::NoticeId {
+    crate::NoticeId::derive(crate::TaskId::from_bytes([1; 16]), "finished", "log")
 }
 
 /// A state of each status, reached as in life, at second 10 or before.
@@ -89,17 +111,17 @@ fn table() -> Vec<(&'static str, Event, [S; 10])> {
     let same = [Ac, Su, Do, Qu, Ru, Fi, Co, Fa, Ca, Ti];
     let settled = Event::Settled {
         usage: Usage::not_run(),
-        settlement: Box::new(Settlement::known(Usd::ZERO, UsageBasis::NotRun)),
+        settlement: nothing(),
         over_ceiling: false,
     };
     let tried = Event::NoticeTried {
-        notice_id: crate::NoticeId::derive(crate::TaskId::from_bytes([1; 16]), "finished", "log"),
+        notice_id: notice(),
         target: crate::notify::NotifyTarget::new("log", ""),
         attempt: 1,
         receipt: crate::notify::Receipt::Delivered,
     };
     vec![
-        ("accepted", Event::Accepted { tool_revision: "1".into() }, same),
+        ("accepted", Event::Accepted { tool_revision: "1".into(), terms: Box::new(terms()) }, same),
         ("submit started", Event::SubmitStarted, [Su, Su, Do, Qu, Ru, Fi, Co, Fa, Ca, Ti]),
         ("submitted", Event::Submitted { run_id: run("r1") }, [Qu, Qu, Qu, Qu, Ru, Fi, Co, Fa, Ca, Ti]),
         ("submit refused", Event::SubmitRefused { failure: failure("refused") }, [Ac, Fa, Do, Qu, Ru, Fi, Co, Fa, Ca, Ti]),
@@ -123,7 +145,8 @@ fn table() -> Vec<(&'static str, Event, [S; 10])> {
         ("poll failed run", poll(RunStatus::Failed), [Fi, Fi, Fi, Fi, Fi, Fi, Co, Fa, Ca, Ti]),
         ("poll cancelled", poll(RunStatus::Cancelled), [Ca, Ca, Ca, Ca, Ca, Ca, Co, Fa, Ca, Ti]),
         ("poll timed out", poll(RunStatus::TimedOut), [Ti, Ti, Ti, Ti, Ti, Ti, Co, Fa, Ca, Ti]),
-        ("unreadable", Event::WebhookUnreadable { failure: failure("x"), excerpt: "{".into() }, same),
+        ("webhook", received(2), same),
+        ("unreadable", Event::WebhookUnreadable { failure: failure("x") }, same),
         ("poll failed", Event::PollFailed { failure: failure("down") }, same),
         ("diagnosed", Event::Diagnosed { failure: Some(failure("runFailed")), nodes: vec![] }, same),
         ("not diagnosed", Event::Diagnosed { failure: None, nodes: vec![] }, same),
@@ -133,6 +156,12 @@ fn table() -> Vec<(&'static str, Event, [S; 10])> {
         ("deadline early", Event::DeadlinePassed, same),
         ("settled", settled, same),
         ("notice tried", tried, same),
+        ("notice requeued", Event::NoticeRequeued { notice_id: notice() }, same),
+        ("resolved: found", resolved(Resolution::Found { run_id: run("r1") }), [Ac, Su, Qu, Qu, Ru, Fi, Co, Fa, Ca, Ti]),
+        ("resolved: not sent", resolved(Resolution::NotSent), [Ac, Su, Fa, Qu, Ru, Fi, Co, Fa, Ca, Ti]),
+        ("resolved: gave up", resolved(Resolution::GiveUp), [Ac, Su, Ti, Qu, Ru, Fi, Co, Fa, Ca, Ti]),
+        ("reconciled", Event::Reconciled { report: None, usage: Usage::not_run(), settlement: nothing() }, same),
+        ("restored", Event::Restored { backup_at: at(0) }, [Do, Su, Do, Qu, Ru, Fi, Co, Fa, Ca, Ti]),
     ]
 }
 
@@ -215,13 +244,13 @@ fn an_empty_success_takes_no_outputs_away() {
 #[test]
 fn the_end_of_a_failed_task_waits_ten_seconds_for_its_reason() {
     let confirmed = after(&reached(S::Running), 10, poll(RunStatus::Failed)).state;
-    assert_eq!(plan::plan(&confirmed, at(10), &Policy::default()), Work::Diagnose);
+    assert_eq!(plan::plan(&confirmed, at(10)), Work::Diagnose);
     let none = Event::Diagnosed { failure: None, nodes: vec![] };
     let waiting = after(&confirmed, 12, none.clone()).state;
     assert_eq!(waiting.status, S::Finalizing);
     let ended = after(&waiting, 20, none).state;
     assert_eq!((ended.status, ended.status_reason.as_ref().unwrap().code.as_str()), (S::Failed, "runFailed"));
-    assert_eq!(plan::plan(&ended, at(20), &Policy::default()), Work::Diagnose, "the search goes on after the end");
+    assert_eq!(plan::plan(&ended, at(20)), Work::Diagnose, "the search goes on after the end");
     let found = Event::Diagnosed { failure: Some(failure("runFailed").with_detail("OOM")), nodes: vec![] };
     let told = after(&ended, 30, found);
     assert_eq!(told.state.status_reason.unwrap().detail.as_deref(), Some("OOM"));
@@ -249,17 +278,106 @@ fn what_comes_after_the_end_is_flagged() {
     let more = RunReport { outputs: vec![Output::text("late")], ..report(RunStatus::Failed) };
     let state = after(&done, 50, heard(Witness::Webhook, more)).state;
     assert!(state.flags.contains(&Flag::LateOutputs) && state.flags.contains(&Flag::LateReport));
+    assert!(state.needs_review());
     assert_eq!(state.outputs, done.outputs);
+}
+
+#[test]
+fn a_review_ends_with_what_is_known_then_and_leaves_the_settlement() {
+    let lost = after(&reached(S::InDoubt), 3601, Event::DeadlinePassed).state;
+    let settled = Event::Settled {
+        usage: Usage::unknown(None),
+        settlement: Box::new(Settlement::unknown(Some(Usd::from_nanos(9)))),
+        over_ceiling: false,
+    };
+    let lost = after(&lost, 3601, settled).state;
+    assert_eq!((lost.needs_review(), lost.charged_usd()), (true, None));
+    let found = after(&lost, 4000, resolved(Resolution::Found { run_id: run("r1") })).state;
+    assert_eq!((found.status, found.run_id.clone(), found.needs_review()), (S::TimedOut, Some(run("r1")), true));
+    let known = Settlement::known(Usd::from_nanos(7), UsageBasis::ProviderRun);
+    let report = Some(Box::new(with_output(RunStatus::Succeeded)));
+    let event = Event::Reconciled { report, usage: Usage::not_run(), settlement: Box::new(known) };
+    let done = after(&found, 4001, event);
+    assert_eq!((done.state.status, done.state.needs_review()), (S::TimedOut, false));
+    assert_eq!((done.state.charged_usd(), done.state.cost_usd), (Some(Usd::from_nanos(7)), None));
+    assert_eq!((done.state.settlement, done.state.outputs.len()), (lost.settlement.clone(), 1));
+    assert!(done.actions.is_empty(), "told and settled once");
+    let given_up = after(&lost, 4000, resolved(Resolution::GiveUp)).state;
+    assert_eq!((given_up.needs_review(), given_up.charged_usd()), (false, None));
+}
+
+#[test]
+fn a_run_that_outlasts_the_deadline_is_asked_to_stop_after_the_end() {
+    let ended = after(&reached(S::Running), 3600, Event::DeadlinePassed).state;
+    assert_eq!((ended.status, plan::plan(&ended, at(3600))), (S::TimedOut, Work::Cancel));
+    assert_eq!(plan::due_at(&ended, at(3600), &Policy::default()), Some(at(3600)));
+    let answered = after(&ended, 3601, Event::CancelAnswered { accepted: true, reason: None }).state;
+    assert_eq!(
+        answered.cancel.as_ref().map(|c| (c.by, c.outcome)),
+        Some((CancelledBy::Deadline, CancelOutcome::Accepted))
+    );
+    assert_eq!(plan::due_at(&answered, at(3601), &Policy::default()), None);
+    assert!(!after(&answered, 3602, hook(RunStatus::Cancelled)).state.needs_review(), "that was our own doing");
+    assert!(after(&answered, 3602, hook(RunStatus::Succeeded)).state.needs_review());
+    // A service that does not answer is not asked for ever.
+    let mut state = ended;
+    for attempt in 1..=5 {
+        assert_eq!(plan::plan(&state, at(3600)), Work::Cancel, "{attempt}");
+        state = after(&state, 3601, Event::CancelFailed { failure: failure("down") }).state;
+    }
+    assert_eq!(plan::due_at(&state, at(3700), &Policy::default()), None);
+}
+
+#[test]
+fn a_wish_that_the_end_overtook_is_answered() {
+    let wished = after(&reached(S::Running), 5, Event::CancelAsked).state;
+    let done = after(&wished, 6, heard(Witness::Poll, with_output(RunStatus::Succeeded))).state;
+    assert_eq!(done.cancel.as_ref().map(|c| c.outcome), Some(CancelOutcome::Refused));
+    let gone = after(&wished, 6, poll(RunStatus::Cancelled)).state;
+    assert_eq!(gone.cancel.as_ref().map(|c| c.outcome), Some(CancelOutcome::Accepted));
+}
+
+#[test]
+fn after_a_restore_nothing_is_submitted_that_may_have_been() {
+    let waiting = Event::SubmitDeferred { failure: failure("busy"), retry_at: at(30) };
+    let deferred = after(&reached(S::Submitting), 5, waiting).state;
+    for state in [accepted(), deferred] {
+        assert!(plan::submit_at(&state).is_some());
+        let restored = after(&state, 10, Event::Restored { backup_at: at(6) }).state;
+        assert_eq!((restored.status, plan::submit_at(&restored)), (S::InDoubt, None));
+        assert_eq!(plan::plan(&restored, at(10)), Work::Lookup);
+    }
+    let mut keyed = accepted();
+    keyed.exactly_once = ExactlyOnce::IdempotencyKey;
+    assert_eq!(
+        after(&keyed, 10, Event::Restored { backup_at: at(6) }).state.status,
+        S::Accepted,
+        "a repeat is harmless"
+    );
+}
+
+#[test]
+fn copies_of_a_webhook_are_counted() {
+    let state = after(&reached(S::Running), 5, received(3)).state;
+    assert_eq!((state.counters.webhooks, state.counters.webhooks_ignored), (3, 2));
+}
+
+#[test]
+fn the_machine_follows_the_rules_of_the_acceptance() {
+    let mut state = reached(S::InDoubt);
+    state.rules.lookup_interval_ms = 50;
+    let once = after(&state, 10, Event::LookupAbsent).state;
+    assert_eq!(after(&once, 11, Event::LookupAbsent).state.status, S::Failed, "50 ms are over");
 }
 
 #[test]
 fn a_wish_to_cancel_is_refused_truthfully() {
     let wished = after(&reached(S::Running), 5, Event::CancelAsked).state;
-    assert_eq!(plan::plan(&wished, at(5), &Policy::default()), Work::Cancel);
+    assert_eq!(plan::plan(&wished, at(5)), Work::Cancel);
     let refused = Event::CancelAnswered { accepted: false, reason: Some("classic".into()) };
     let state = after(&wished, 6, refused).state;
     assert_eq!(state.cancel.as_ref().unwrap().outcome, CancelOutcome::Refused);
-    assert_eq!(plan::plan(&state, at(7), &Policy::default()), Work::Poll, "the run goes on");
+    assert_eq!(plan::plan(&state, at(7)), Work::Poll, "the run goes on");
 }
 
 #[test]
@@ -270,6 +388,17 @@ fn polls_back_off_to_a_tenth_of_the_time_elapsed() {
     assert_eq!(due(101), Duration::from_secs(10));
     assert_eq!(due(2001), Duration::from_secs(30));
     assert_eq!(due(3595), Duration::from_secs(5), "not past the deadline");
+}
+
+#[test]
+fn a_poll_is_put_where_the_end_is_expected() {
+    let mut running = reached(S::Running);
+    running.expected_ms = Some(104_000);
+    let due = |second| plan::due_at(&running, at(second), &Policy::default()).unwrap().since(at(second));
+    // Submitted at second 1, so expected to end at second 105.
+    assert_eq!(due(101), Duration::from_secs(4));
+    assert_eq!(due(90), Duration::from_millis(8_900), "a tenth of the time elapsed comes first");
+    assert_eq!(due(105), Duration::from_millis(10_400), "after it they back off");
 }
 
 proptest! {

@@ -59,6 +59,8 @@ pub enum HaltStep {
     LookupFailed,
     /// [`Event::Reported`].
     Reported,
+    /// [`Event::WebhookReceived`].
+    WebhookReceived,
     /// [`Event::WebhookUnreadable`].
     WebhookUnreadable,
     /// [`Event::PollFailed`].
@@ -77,6 +79,14 @@ pub enum HaltStep {
     Settled,
     /// [`Event::NoticeTried`]: what came of an attempt to deliver.
     NoticeTried,
+    /// [`Event::NoticeRequeued`].
+    NoticeRequeued,
+    /// [`Event::Resolved`].
+    Resolved,
+    /// [`Event::Reconciled`].
+    Reconciled,
+    /// [`Event::Restored`].
+    Restored,
     /// A raw webhook is kept.
     Inbox,
     /// Due tasks are leased: before a claim when there is a task at all, after one that leased something.
@@ -96,6 +106,7 @@ impl From<&Event> for HaltStep {
             Event::LookupAbsent => Self::LookupAbsent,
             Event::LookupFailed { .. } => Self::LookupFailed,
             Event::Reported { .. } => Self::Reported,
+            Event::WebhookReceived { .. } => Self::WebhookReceived,
             Event::WebhookUnreadable { .. } => Self::WebhookUnreadable,
             Event::PollFailed { .. } => Self::PollFailed,
             Event::Diagnosed { .. } => Self::Diagnosed,
@@ -105,6 +116,10 @@ impl From<&Event> for HaltStep {
             Event::DeadlinePassed => Self::DeadlinePassed,
             Event::Settled { .. } => Self::Settled,
             Event::NoticeTried { .. } => Self::NoticeTried,
+            Event::NoticeRequeued { .. } => Self::NoticeRequeued,
+            Event::Resolved { .. } => Self::Resolved,
+            Event::Reconciled { .. } => Self::Reconciled,
+            Event::Restored { .. } => Self::Restored,
         }
     }
 }
@@ -136,7 +151,9 @@ mod tests {
 
     #[test]
     fn steps_are_named_as_their_events_are_on_the_wire() {
-        check(&Event::Accepted { tool_revision: "1".to_owned() });
+        let at = crate::Timestamp::from_micros(0);
+        let terms = crate::task::terms::Terms::new(at, crate::tool::ExactlyOnce::None);
+        check(&Event::Accepted { tool_revision: "1".to_owned(), terms: Box::new(terms) });
         check(&Event::SubmitStarted);
         check(&Event::LookupAbsent);
         check(&Event::CancelAnswered { accepted: true, reason: None });

@@ -1,25 +1,23 @@
 //! Scenarios of tasks, their events, and documents.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use futures_util::future::join_all;
 
-use super::fixtures::{at, commit, event, full_task, insert, task};
 use crate::error::{ErrorKind, Retry};
 use crate::id::{CallerId, IdempotencyKey, NoticeId, ProviderId, RunId, TaskId, ToolId};
 use crate::notify::{NoticeKind, NotifyTarget, Receipt};
 use crate::store::{
-    Change, Committed, Document, EventQuery, InboxItem, Inserted, NewNotice, Put, StoredEvent, TaskQuery, TaskStore,
+    Change, Committed, Document, EventQuery, InboxItem, Inserted, NewNotice, Put, StoredEvent, TaskQuery,
 };
 use crate::task::TaskRecord;
 use crate::task::event::{Event, TaskEvent, Witness};
 use crate::task::report::{RunReport, RunStatus};
-use crate::task::state::TaskStatus;
+use crate::task::state::{Flag, TaskStatus};
+use crate::testkit::store_suite::StoreFixture;
+use crate::testkit::store_suite::fixtures::{at, claim, commit, event, full_task, insert, kept, task};
 
-type Store = Arc<dyn TaskStore>;
-
-pub(crate) async fn a_full_record_survives_the_round_trip(store: Store) {
+pub async fn a_full_record_survives_the_round_trip(fixture: &StoreFixture) {
+    let store = fixture.store();
     let full = full_task();
     let events = [
         TaskEvent::new(at(1), Event::Submitted { run_id: RunId::new("run-1").unwrap() }),
@@ -34,7 +32,6 @@ pub(crate) async fn a_full_record_survives_the_round_trip(store: Store) {
                     failure: full.state.status_reason.clone(),
                     ..RunReport::new(RunId::new("run-1").unwrap(), RunStatus::Unknown, "warming-up")
                 }),
-                key_id: Some("k1".to_owned()),
             },
         ),
         TaskEvent::new(
@@ -54,22 +51,24 @@ pub(crate) async fn a_full_record_survives_the_round_trip(store: Store) {
     assert_eq!(back, events);
 }
 
-pub(crate) async fn a_repeated_key_finds_the_first_task(store: Store) {
+pub async fn a_repeated_key_finds_the_first_task(fixture: &StoreFixture) {
+    let store = fixture.store();
     let key = Some(IdempotencyKey::new("tap").unwrap());
     let first = TaskRecord { idempotency_key: key.clone(), ..task("anna") };
     let again = TaskRecord { idempotency_key: key.clone(), ..task("anna") };
     let other = TaskRecord { idempotency_key: key, ..task("bert") };
-    insert(&*store, &first).await;
+    insert(store, &first).await;
     let second = store.insert(&again, &[event(1)]).await.unwrap();
     assert_eq!(second, Inserted::Duplicate(Box::new(first.clone())));
     assert_eq!(store.get(again.task_id).await.unwrap(), None);
-    assert_eq!(insert(&*store, &other).await, 2, "the refused one wrote no event");
+    assert_eq!(insert(store, &other).await, 2, "the refused one wrote no event");
     // Without a key, nothing is a repetition.
-    insert(&*store, &task("anna")).await;
-    insert(&*store, &task("anna")).await;
+    insert(store, &task("anna")).await;
+    insert(store, &task("anna")).await;
 }
 
-pub(crate) async fn a_double_tap_makes_one_task(store: Store) {
+pub async fn a_double_tap_makes_one_task(fixture: &StoreFixture) {
+    let store = fixture.store();
     let key = Some(IdempotencyKey::new("tap").unwrap());
     let taps: Vec<_> = (0..8).map(|_| TaskRecord { idempotency_key: key.clone(), ..task("anna") }).collect();
     let answers = join_all(taps.iter().map(|tap| store.insert(tap, &[]))).await;
@@ -79,18 +78,20 @@ pub(crate) async fn a_double_tap_makes_one_task(store: Store) {
     assert_eq!(answers.iter().filter(|answer| answer.as_ref().is_ok_and(|a| *a == first)).count(), 7);
 }
 
-pub(crate) async fn a_repeated_id_finds_the_first_task(store: Store) {
+pub async fn a_repeated_id_finds_the_first_task(fixture: &StoreFixture) {
+    let store = fixture.store();
     let first = task("anna");
-    insert(&*store, &first).await;
+    insert(store, &first).await;
     let again =
         store.insert(&TaskRecord { caller: CallerId::new("bert").unwrap(), ..first.clone() }, &[event(1)]).await;
     assert_eq!(again.unwrap(), Inserted::Duplicate(Box::new(first)));
     assert_eq!(store.events(&EventQuery::default()).await.unwrap().len(), 1);
 }
 
-pub(crate) async fn commits_are_done_stale_or_missing(store: Store) {
+pub async fn commits_are_done_stale_or_missing(fixture: &StoreFixture) {
+    let store = fixture.store();
     let first = task("anna");
-    insert(&*store, &first).await;
+    insert(store, &first).await;
     let mut next = first.clone();
     next.state.status = TaskStatus::Submitting;
     next.revision = 77;
@@ -106,11 +107,13 @@ pub(crate) async fn commits_are_done_stale_or_missing(store: Store) {
     assert_eq!(missing, Committed::Missing);
 }
 
-pub(crate) async fn a_stale_commit_writes_nothing(store: Store) {
+pub async fn a_stale_commit_writes_nothing(fixture: &StoreFixture) {
+    let store = fixture.store();
     let first = task("anna");
-    insert(&*store, &first).await;
-    let hook = InboxItem::new(first.provider_id.clone(), first.task_id, "POST", Bytes::from_static(b"{}"), None, at(0));
-    let number = store.append_inbox(&hook).await.unwrap();
+    insert(store, &first).await;
+    let hook =
+        InboxItem::new(first.provider_id.clone(), Some(first.task_id), "POST", Bytes::from_static(b"{}"), None, at(0));
+    let number = kept(store, &hook).await;
     let mut change = Change::new(first.clone(), vec![event(1)]);
     change.notices.push(NewNotice {
         id: NoticeId::derive(first.task_id, "finished", "log"),
@@ -121,16 +124,17 @@ pub(crate) async fn a_stale_commit_writes_nothing(store: Store) {
     change.inbox_done.push(number);
     assert!(matches!(store.commit(5, &change).await.unwrap(), Committed::Stale(_)));
     assert_eq!(store.events(&EventQuery::default()).await.unwrap().len(), 1);
-    assert!(store.claim_notices(&super::fixtures::claim("a", at(9))).await.unwrap().items.is_empty());
-    assert_eq!(store.claim_inbox(&super::fixtures::claim("a", at(9))).await.unwrap().items, [(number, hook)]);
+    assert!(store.claim_notices(&claim("a", at(9))).await.unwrap().items.is_empty());
+    assert_eq!(store.claim_inbox(&claim("a", at(9))).await.unwrap().items, [(number, hook)]);
 }
 
-pub(crate) async fn events_are_numbered_without_gaps_and_filtered(store: Store) {
+pub async fn events_are_numbered_without_gaps_and_filtered(fixture: &StoreFixture) {
+    let store = fixture.store();
     let (a, b) = (task("anna"), task("bert"));
-    insert(&*store, &a).await;
-    insert(&*store, &b).await;
-    commit(&*store, Change::new(a.clone(), vec![event(10), event(11)])).await;
-    commit(&*store, Change::new(b.clone(), vec![event(12)])).await;
+    insert(store, &a).await;
+    insert(store, &b).await;
+    commit(store, Change::new(a.clone(), vec![event(10), event(11)])).await;
+    commit(store, Change::new(b.clone(), vec![event(12)])).await;
     let all = EventQuery::default();
     let read = store.events(&all).await.unwrap();
     assert_eq!(seqs(&read), [1, 2, 3, 4, 5]);
@@ -158,7 +162,8 @@ fn seqs(events: &[StoredEvent]) -> Vec<u64> {
     events.iter().map(|event| event.seq).collect()
 }
 
-pub(crate) async fn lists_are_filtered_and_paged(store: Store) {
+pub async fn lists_are_filtered_and_paged(fixture: &StoreFixture) {
+    let store = fixture.store();
     let mut tasks = Vec::new();
     for (i, caller) in ["anna", "bert", "anna", "anna", "bert", "anna"].into_iter().enumerate() {
         let mut record = task(caller);
@@ -166,7 +171,10 @@ pub(crate) async fn lists_are_filtered_and_paged(store: Store) {
         if i >= 3 {
             record.tool_id = ToolId::new("comfydeploy:other").unwrap();
         }
-        insert(&*store, &record).await;
+        if i == 3 || i == 4 {
+            record.state.flags.insert(Flag::NeedsReview);
+        }
+        insert(store, &record).await;
         tasks.push(record);
     }
     let anna = TaskQuery { caller: Some(CallerId::new("anna").unwrap()), ..TaskQuery::default() };
@@ -181,6 +189,9 @@ pub(crate) async fn lists_are_filtered_and_paged(store: Store) {
         (TaskQuery { statuses: vec![TaskStatus::Running], ..anna.clone() }, vec![3, 0]),
         (TaskQuery { before: Some(tasks[3].task_id), ..anna.clone() }, vec![2, 0]),
         (TaskQuery { statuses: vec![TaskStatus::InDoubt], ..TaskQuery::default() }, vec![]),
+        (TaskQuery { needs_review: true, ..TaskQuery::default() }, vec![4, 3]),
+        (TaskQuery { needs_review: true, ..anna.clone() }, vec![3]),
+        (TaskQuery { needs_review: true, statuses: vec![TaskStatus::Failed], ..TaskQuery::default() }, vec![4]),
     ];
     for (query, expected) in cases {
         let page = store.list(&query).await.unwrap();
@@ -198,35 +209,37 @@ pub(crate) async fn lists_are_filtered_and_paged(store: Store) {
     assert_eq!(second.next, None, "a full last page has no next one");
 }
 
-pub(crate) async fn a_run_finds_its_task(store: Store) {
+pub async fn a_run_finds_its_task(fixture: &StoreFixture) {
+    let store = fixture.store();
     let (first, run) = (task("anna"), RunId::new("run-9").unwrap());
-    insert(&*store, &first).await;
+    insert(store, &first).await;
     assert_eq!(store.find_by_run(&first.provider_id, &run).await.unwrap(), None);
     let mut next = first.clone();
     next.state.run_id = Some(run.clone());
-    let next = commit(&*store, Change::new(next, vec![])).await;
+    let next = commit(store, Change::new(next, vec![])).await;
     assert_eq!(store.find_by_run(&first.provider_id, &run).await.unwrap(), Some(next.clone()));
     let elsewhere = ProviderId::new("elsewhere").unwrap();
     assert_eq!(store.find_by_run(&elsewhere, &run).await.unwrap(), None);
     // The same run id at another provider is another run.
     let mut foreign = TaskRecord { provider_id: elsewhere.clone(), ..task("bert") };
     foreign.state.run_id = Some(run.clone());
-    insert(&*store, &foreign).await;
+    insert(store, &foreign).await;
     assert_eq!(store.find_by_run(&elsewhere, &run).await.unwrap(), Some(foreign));
     // A second submission made another run: the first one is no longer the task's.
     let mut moved = next;
     moved.state.run_id = Some(RunId::new("run-10").unwrap());
-    let moved = commit(&*store, Change::new(moved, vec![])).await;
+    let moved = commit(store, Change::new(moved, vec![])).await;
     assert_eq!(store.find_by_run(&first.provider_id, &run).await.unwrap(), None);
     assert_eq!(store.find_by_run(&first.provider_id, &RunId::new("run-10").unwrap()).await.unwrap(), Some(moved));
 }
 
-pub(crate) async fn a_run_belongs_to_one_task(store: Store) {
+pub async fn a_run_belongs_to_one_task(fixture: &StoreFixture) {
+    let store = fixture.store();
     let mut first = task("anna");
     first.state.run_id = Some(RunId::new("run-9").unwrap());
-    insert(&*store, &first).await;
+    insert(store, &first).await;
     let second = task("bert");
-    insert(&*store, &second).await;
+    insert(store, &second).await;
     let mut thief = second.clone();
     thief.state.run_id.clone_from(&first.state.run_id);
     let error = store.commit(1, &Change::new(thief.clone(), vec![event(1)])).await.unwrap_err();
@@ -238,7 +251,8 @@ pub(crate) async fn a_run_belongs_to_one_task(store: Store) {
     assert_eq!(store.events(&EventQuery::default()).await.unwrap().len(), 2);
 }
 
-pub(crate) async fn documents_have_versions(store: Store) {
+pub async fn documents_have_versions(fixture: &StoreFixture) {
+    let store = fixture.store();
     let put = async |namespace: &str, expected, text: &'static str| {
         store.put_document(namespace, "key", expected, Bytes::from_static(text.as_bytes())).await.unwrap()
     };

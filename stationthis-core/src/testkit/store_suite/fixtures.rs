@@ -3,21 +3,29 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use bytes::Bytes;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
 use crate::cost::{PinnedRate, Quote, RateKey, Receipts, Settlement, Unit, Usage, UsageBasis};
 use crate::error::FailureRecord;
-use crate::id::{CallerId, IdempotencyKey, ProviderId, RunId, TaskId, ToolId};
+use crate::id::{CallerId, IdempotencyKey, NoticeId, ProviderId, RunId, TaskId, ToolId};
 use crate::json_doc::JsonDoc;
 use crate::money::{Price, Usd};
-use crate::notify::NotifyTarget;
-use crate::store::{Change, Claim, Committed, Inserted, TaskStore};
+use crate::notify::{NoticeKind, NotifyTarget};
+use crate::store::{
+    Appended, Change, Claim, Claimed, Committed, InboxItem, Inserted, NewNotice, ProviderFilter, TaskStore,
+};
 use crate::task::TaskRecord;
 use crate::task::event::{Event, TaskEvent};
 use crate::task::output::{Output, OutputKind};
+use crate::task::policy::Policy;
 use crate::task::report::{NodeTime, Progress, RunStatus, RunTimes};
-use crate::task::state::{CancelOutcome, CancelState, Counters, Doubt, Ending, Flag, StepTimes, TaskState, TaskStatus};
+use crate::task::state::{
+    CancelOutcome, CancelState, CancelledBy, Counters, Doubt, Ending, Flag, Reconciled, StepTimes, TaskState,
+    TaskStatus,
+};
+use crate::task::terms::{Rules, Terms};
 use crate::time::Timestamp;
 use crate::tool::ExactlyOnce;
 
@@ -31,10 +39,25 @@ pub(crate) fn task(caller: &str) -> TaskRecord {
     TaskRecord {
         idempotency_key: None,
         due_at: Some(at(0)),
-        state: TaskState { status: TaskStatus::Accepted, run_id: None, ..full_state() },
+        submit_at: None,
+        state: TaskState::accepted(at(0), &Terms::new(at(3600), ExactlyOnce::Lookup)),
         caller: CallerId::new(caller).unwrap(),
         ..full_task()
     }
+}
+
+/// A new task that waits for a run slot from then on.
+pub(crate) fn waiting(caller: &str, submit_at: Timestamp) -> TaskRecord {
+    TaskRecord { due_at: Some(at(3600)), submit_at: Some(submit_at), ..task(caller) }
+}
+
+/// A task that ended then, with nothing left to do.
+pub(crate) fn ended(caller: &str, ended_at: Timestamp, cost: Option<Usd>) -> TaskRecord {
+    let mut record = TaskRecord { due_at: None, ..task(caller) };
+    record.state.status = TaskStatus::Completed;
+    record.state.times.ended_at = Some(ended_at);
+    record.state.cost_usd = cost;
+    record
 }
 
 /// A record in which every field says something. Written out in full, so that a new field must be added here.
@@ -66,6 +89,7 @@ pub(crate) fn full_task() -> TaskRecord {
         notify: vec![NotifyTarget::new("webhook", "https://caller.example/hook"), NotifyTarget::new("log", "")],
         metadata: object(json!({"taskId": "hostile", "status": "completed", "chat": 9})),
         due_at: Some(at(1)),
+        submit_at: Some(at(2)),
         state: full_state(),
     }
 }
@@ -90,6 +114,9 @@ fn full_state() -> TaskState {
         deadline_at: at(3600),
         exactly_once: ExactlyOnce::Lookup,
         can_diagnose: true,
+        can_cancel: true,
+        expected_ms: Some(25_000),
+        rules: Rules::of(&Policy::default()),
         submit_attempts: 2,
         submit_retry_at: Some(at(7)),
         doubt: Some(Doubt {
@@ -111,6 +138,7 @@ fn full_state() -> TaskState {
         }),
         cancel: Some(CancelState {
             asked_at: at(5),
+            by: CancelledBy::Deadline,
             outcome: CancelOutcome::Refused,
             reason: Some("too late".to_owned()),
             attempts: 3,
@@ -158,6 +186,12 @@ fn full_state() -> TaskState {
             ..Settlement::known(Usd::from_nanos(674_000), UsageBasis::ProviderRun)
         }),
         cost_usd: Some(Usd::from_nanos(674_000)),
+        reconciled: Some(Reconciled {
+            at: at(9),
+            run_status: Some(RunStatus::Succeeded),
+            usage: Usage::of(Unit::Second, Decimal::from(3), UsageBasis::ProviderRun),
+            settlement: Settlement::known(Usd::from_nanos(1_011_000), UsageBasis::ProviderRun),
+        }),
         flags: BTreeSet::from([Flag::NeedsReview, Flag::LateOutputs]),
         counters: Counters {
             webhooks: 4,
@@ -198,4 +232,47 @@ pub(crate) async fn commit(store: &dyn TaskStore, change: Change) -> TaskRecord 
 /// A claim of a minute by `owner`.
 pub(crate) fn claim(owner: &str, now: Timestamp) -> Claim {
     Claim { owner: owner.to_owned(), now, lease: Duration::from_secs(60), limit: 10 }
+}
+
+/// Every provider.
+pub(crate) fn any() -> ProviderFilter {
+    ProviderFilter::AllBut(Vec::new())
+}
+
+/// The ids of claimed tasks.
+pub(crate) fn ids(claimed: &Claimed<TaskRecord>) -> Vec<TaskId> {
+    claimed.items.iter().map(|task| task.task_id).collect()
+}
+
+/// Keeps a webhook that must be new; gives its number.
+pub(crate) async fn kept(store: &dyn TaskStore, item: &InboxItem) -> u64 {
+    match store.append_inbox(item).await.unwrap() {
+        Appended::New(number) => number,
+        Appended::Copy(number) => panic!("webhook {number} says the same"),
+    }
+}
+
+/// A webhook about a task.
+pub(crate) fn hook(task: Option<TaskId>, body: &str) -> InboxItem {
+    let provider = ProviderId::new("comfydeploy").unwrap();
+    InboxItem::new(provider, task, "POST", Bytes::copy_from_slice(body.as_bytes()), Some("k1".to_owned()), at(3))
+}
+
+/// A change that adds a notice to each channel, due then.
+pub(crate) fn with_notices(task: TaskRecord, notices: &[(&str, Timestamp)]) -> Change {
+    let mut change = Change::new(task, vec![event(5)]);
+    for (channel, due_at) in notices {
+        change.notices.push(NewNotice {
+            id: notice_id(&change.task, channel),
+            kind: NoticeKind::Finished,
+            target: NotifyTarget::new(*channel, "somewhere"),
+            due_at: *due_at,
+        });
+    }
+    change
+}
+
+/// The id of the notice that [`with_notices`] adds to a channel.
+pub(crate) fn notice_id(task: &TaskRecord, channel: &str) -> NoticeId {
+    NoticeId::derive(task.task_id, "finished", channel)
 }

@@ -1,0 +1,67 @@
+//! Sums over what a store holds.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{CallerId, ProviderId, ToolId};
+use crate::money::Usd;
+use crate::task::TaskRecord;
+use crate::task::state::TaskStatus;
+use crate::time::Timestamp;
+
+/// How much there is to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreStats {
+    /// Tasks with something left to do, by provider and status.
+    pub tasks: Vec<(ProviderId, TaskStatus, u64)>,
+    /// Notices to be delivered.
+    pub notices_pending: u64,
+    /// When the oldest of them was added.
+    pub oldest_notice_at: Option<Timestamp>,
+    /// Dead letters.
+    pub notices_dead: u64,
+    /// Webhooks that wait.
+    pub inbox: u64,
+    /// When the oldest of them arrived.
+    pub oldest_webhook_at: Option<Timestamp>,
+    /// Tasks that need review.
+    pub needs_review: u64,
+}
+
+/// Which tasks' costs to add up. Every condition must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TotalsQuery {
+    /// Of this caller only.
+    pub caller: Option<CallerId>,
+    /// Of this month (UTC, `2026-11`) only.
+    pub month: Option<String>,
+}
+
+/// What ended tasks of one caller, tool and month cost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Total {
+    /// The month of their ends (UTC), as `2026-11`.
+    pub month: String,
+    /// Whose.
+    pub caller: CallerId,
+    /// Of which tool.
+    pub tool_id: ToolId,
+    /// How many.
+    pub tasks: u64,
+    /// The sum of the known costs ([`TaskState::charged_usd`](crate::task::state::TaskState::charged_usd)).
+    pub cost_usd: Usd,
+    /// How many of them have no known cost; those are not in the sum.
+    pub unknown: u64,
+}
+
+/// When a task ended, if it has.
+pub(super) fn ended_at(task: &TaskRecord) -> Option<Timestamp> {
+    task.state.times.ended_at.filter(|_| task.is_terminal())
+}
+
+/// The month (UTC) of a time.
+pub(super) fn month_of(at: Timestamp) -> String {
+    at.to_string().chars().take("2026-11".len()).collect()
+}

@@ -1,0 +1,27 @@
+//! A task's state from its events alone.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::task::event::{Event, TaskEvent};
+use crate::task::machine;
+use crate::task::state::{Counters, TaskState};
+
+/// Folds a task's events through the machine, the first one first: the same state that the record has, with the
+/// counters at zero (they count and decide nothing that is canonical; see [`canonical`]).
+///
+/// # Errors
+/// `InvalidInput` when the first event is not the acceptance.
+pub fn replay<'a>(events: impl IntoIterator<Item = &'a TaskEvent>) -> Result<TaskState> {
+    let mut events = events.into_iter();
+    let Some(TaskEvent { at, what: Event::Accepted { terms, .. }, .. }) = events.next() else {
+        return Err(Error::new(ErrorKind::InvalidInput, "replay events")
+            .with_message("A task's events begin with its acceptance."));
+    };
+    let start = TaskState::accepted(*at, terms);
+    Ok(canonical(&events.fold(start, |state, event| machine::step(&state, event).state)))
+}
+
+/// The part of a state that its events determine: all of it but the counters.
+#[must_use]
+pub fn canonical(state: &TaskState) -> TaskState {
+    TaskState { counters: Counters::default(), ..state.clone() }
+}
