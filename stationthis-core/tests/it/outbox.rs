@@ -211,7 +211,8 @@ async fn a_notice_has_eight_attempts_over_28_hours_with_one_id_and_is_then_dead(
     assert_eq!((flown.len(), loft.receipts(task).await.len()), (8, 8));
     assert!(flown.iter().all(|(id, _)| *id == flown[0].0));
     let took = flown[7].1.since(flown[0].1).as_secs();
-    assert!((28 * 3600..32 * 3600).contains(&took), "{took} s");
+    // The pauses add up to 99,305 s, each up to a tenth longer, and a look each minute.
+    assert!((99_305..110_000).contains(&took), "{took} s");
     let claim = stationthis_core::store::Claim {
         owner: "nobody".to_owned(),
         now: clock.now().plus(Duration::from_secs(1_000_000)),
