@@ -263,8 +263,13 @@ async fn what_a_dead_receiver_is_owed_is_given_up_after_days_and_requeued_at_onc
     }
     let given_up = dead().await;
     assert_eq!(given_up.len(), 300);
+    let tried = loft.pigeons.to("dead").len();
     assert!(given_up.iter().any(|notice| notice.reason.as_deref().is_some_and(|reason| reason.contains("for days"))));
 
+    // One more that fails, and the receiver is spared again.
+    loft.run("dead").await;
+    pass(&loft, &clock, Duration::from_secs(1)).await;
+    assert_eq!(loft.pigeons.to("dead").len(), tried + 1);
     loft.pigeons.manners.lock().unwrap().clear();
     let (id, task) = (given_up[0].id, given_up[0].task_id);
     assert!(eve.notices(NoticeQuery::default()).await.unwrap().notices.is_empty());
