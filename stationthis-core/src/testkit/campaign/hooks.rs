@@ -141,9 +141,11 @@ pub(super) fn request(
         let signature = match plan.kind {
             HookKind::Unsigned => None,
             HookKind::WrongToken | HookKind::OtherToken => Some("0".to_owned()),
-            HookKind::Genuine | HookKind::SaysFailed | HookKind::SaysSuccess | HookKind::NobodysRun | HookKind::OthersRun => {
-                Some(signature(&body))
-            }
+            HookKind::Genuine
+            | HookKind::SaysFailed
+            | HookKind::SaysSuccess
+            | HookKind::NobodysRun
+            | HookKind::OthersRun => Some(signature(&body)),
         };
         let headers = signature.map(|signature| (SIGNATURE.to_owned(), signature)).into_iter().collect();
         let path = format!("{WEBHOOK_PATH}{}", run.provider);
@@ -158,16 +160,21 @@ pub(super) fn request(
             let (head, last) = token.split_at(token.len().saturating_sub(1));
             format!("{head}{}", if last == "0" { '1' } else { '0' })
         }
-        HookKind::OtherToken => {
-            other.and_then(|(_, url)| url.expose().split_once('?')).map_or_else(String::new, |(_, token)| token.to_owned())
-        }
-        HookKind::Genuine | HookKind::SaysFailed | HookKind::SaysSuccess | HookKind::NobodysRun | HookKind::OthersRun => token.to_owned(),
+        HookKind::OtherToken => other
+            .and_then(|(_, url)| url.expose().split_once('?'))
+            .map_or_else(String::new, |(_, token)| token.to_owned()),
+        HookKind::Genuine
+        | HookKind::SaysFailed
+        | HookKind::SaysSuccess
+        | HookKind::NobodysRun
+        | HookKind::OthersRun => token.to_owned(),
     };
     WebhookRequest::new("POST", path, query, body, now)
 }
 
 fn says(plan: &HookPlan, run: &Run, others: Option<&Run>) -> RunReport {
-    let of_run = |id: Option<RunId>| RunReport { run_id: id.unwrap_or_else(|| run.id.clone()), ..run.report_at(plan.as_of) };
+    let of_run =
+        |id: Option<RunId>| RunReport { run_id: id.unwrap_or_else(|| run.id.clone()), ..run.report_at(plan.as_of) };
     let nobody = RunId::new(format!("nobody-{}", run.id)).ok();
     let bare = |status, word: &str| RunReport::new(run.id.clone(), status, word);
     match plan.kind {

@@ -56,7 +56,8 @@ enum Fate {
 
 impl Control {
     pub(super) fn new(rng: Rng, crashes: Crashes, faults: u32) -> Self {
-        let state = State { rng, crashes, faults, writes: 0, died: false, wake_at: None, hostile: false, faulted: false };
+        let state =
+            State { rng, crashes, faults, writes: 0, died: false, wake_at: None, hostile: false, faulted: false };
         Self { state: Mutex::new(state), changed: tokio::sync::Notify::new() }
     }
 
@@ -135,11 +136,7 @@ impl Control {
             }
             None if state.rng.chance(state.faults) => {
                 state.faulted = true;
-                if state.rng.chance(500) {
-                    Fate::FailsAfter
-                } else {
-                    Fate::FailsBefore
-                }
+                if state.rng.chance(500) { Fate::FailsAfter } else { Fate::FailsBefore }
             }
             None => Fate::Made,
         }
@@ -249,7 +246,23 @@ impl TaskStore for MortalStore {
     }
 
     async fn commit(&self, expected: u64, change: &Change) -> Result<Committed> {
-        if std::env::var("TT").is_ok() { eprintln!("commit {} {:?} due {:?} deadline {:?} {:?} submit_at {:?} lease {:?} {:?}", change.task.task_id, change.task.state.status, change.task.due_at, change.task.state.deadline_at, change.events.iter().map(|e| format!("{:?}", e.what).chars().take(60).collect::<String>()).collect::<Vec<_>>(), change.task.submit_at, change.lease, change.task.state.cancel); }
+        if std::env::var("TT").is_ok() {
+            eprintln!(
+                "commit {} {:?} due {:?} deadline {:?} {:?} submit_at {:?} lease {:?} {:?}",
+                change.task.task_id,
+                change.task.state.status,
+                change.task.due_at,
+                change.task.state.deadline_at,
+                change
+                    .events
+                    .iter()
+                    .map(|e| format!("{:?}", e.what).chars().take(60).collect::<String>())
+                    .collect::<Vec<_>>(),
+                change.task.submit_at,
+                change.lease,
+                change.task.state.cancel
+            );
+        }
         let committed = self.write(self.inner.commit(expected, change)).await?;
         let free_slot = (!change.task.state.holds_slot()).then_some(Timestamp::from_micros(0));
         let notices = change.notices.iter().map(|notice| notice.due_at).min();
