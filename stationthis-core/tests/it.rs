@@ -8,6 +8,8 @@ mod bench;
 mod callback_keys;
 #[path = "it/callers.rs"]
 mod callers;
+#[path = "it/costs.rs"]
+mod costs;
 #[path = "it/contracts.rs"]
 mod contracts;
 #[path = "it/crashes.rs"]
@@ -16,11 +18,17 @@ mod crashes;
 mod fairness;
 #[path = "it/hooks.rs"]
 mod hooks;
+#[path = "it/hostile.rs"]
+mod hostile;
 #[path = "it/life.rs"]
 mod life;
+#[path = "it/money.rs"]
+mod money;
 #[path = "it/minimal.rs"]
 mod minimal;
 #[path = "it/outbox.rs"]
 mod outbox;
+#[path = "it/preparation.rs"]
+mod preparation;
 #[path = "it/review.rs"]
 mod review;
