@@ -8,15 +8,23 @@ mod bench;
 mod callback_keys;
 #[path = "it/callers.rs"]
 mod callers;
+#[path = "it/costs.rs"]
+mod costs;
 #[path = "it/crashes.rs"]
 mod crashes;
 #[path = "it/fairness.rs"]
 mod fairness;
 #[path = "it/hooks.rs"]
 mod hooks;
+#[path = "it/hostile.rs"]
+mod hostile;
 #[path = "it/life.rs"]
 mod life;
+#[path = "it/money.rs"]
+mod money;
 #[path = "it/outbox.rs"]
 mod outbox;
+#[path = "it/preparation.rs"]
+mod preparation;
 #[path = "it/review.rs"]
 mod review;

@@ -17,11 +17,15 @@ use crate::task::state::TaskStatus;
 /// The settlement of a task that has just ended, on the card that was pinned when it was accepted.
 pub(crate) async fn settled(engine: &Engine, task: &TaskRecord, not_run: bool) -> Result<Event> {
     let usage = if not_run { Usage::not_run() } else { used(engine, task) };
-    let settlement = match () {
+    let mut settlement = match () {
         () if not_run => Settlement::known(Usd::ZERO, UsageBasis::NotRun),
         () if waived(engine, task) => Settlement::known(Usd::ZERO, UsageBasis::Waived),
         () => priced(engine, task, &usage).await?,
     };
+    if settlement.cost_usd.is_none() && settlement.bound_usd.is_none() && !settlement.resource_changed {
+        // Nothing was measured; then it is at most what was quoted for the same resource.
+        settlement.bound_usd = task.quote.ceiling_usd;
+    }
     let over_ceiling = settlement.cost_usd.zip(task.quote.ceiling_usd).is_some_and(|(cost, ceiling)| cost > ceiling);
     Ok(Event::Settled { usage, settlement: Box::new(settlement), over_ceiling })
 }
