@@ -8,8 +8,12 @@ mod bench;
 mod callback_keys;
 #[path = "it/callers.rs"]
 mod callers;
+#[path = "it/campaign.rs"]
+mod campaign;
 #[path = "it/costs.rs"]
 mod costs;
+#[path = "it/contracts.rs"]
+mod contracts;
 #[path = "it/crashes.rs"]
 mod crashes;
 #[path = "it/fairness.rs"]
@@ -22,6 +26,8 @@ mod hostile;
 mod life;
 #[path = "it/money.rs"]
 mod money;
+#[path = "it/minimal.rs"]
+mod minimal;
 #[path = "it/outbox.rs"]
 mod outbox;
 #[path = "it/preparation.rs"]
