@@ -8,10 +8,10 @@ mod bench;
 mod callback_keys;
 #[path = "it/callers.rs"]
 mod callers;
-#[path = "it/costs.rs"]
-mod costs;
 #[path = "it/contracts.rs"]
 mod contracts;
+#[path = "it/costs.rs"]
+mod costs;
 #[path = "it/crashes.rs"]
 mod crashes;
 #[path = "it/fairness.rs"]
@@ -22,10 +22,10 @@ mod hooks;
 mod hostile;
 #[path = "it/life.rs"]
 mod life;
-#[path = "it/money.rs"]
-mod money;
 #[path = "it/minimal.rs"]
 mod minimal;
+#[path = "it/money.rs"]
+mod money;
 #[path = "it/outbox.rs"]
 mod outbox;
 #[path = "it/preparation.rs"]
