@@ -6,6 +6,8 @@ pub mod campaign;
 mod clock;
 mod faulty;
 mod halting;
+#[doc(hidden)]
+pub mod notifier_suite;
 mod provider;
 #[doc(hidden)]
 pub mod provider_suite;
@@ -16,6 +18,7 @@ pub mod store_suite;
 pub use clock::ManualClock;
 pub use faulty::{Fault, FaultPlan, Faulty};
 pub use halting::{HaltPoint, HaltStep, HaltingStore, Moment};
+pub use notifier_suite::{NotifierFixture, ReceiverConduct};
 pub use provider::{ANY_RUN, Calls, SIGNATURE, Script, ScriptedProvider};
 pub use provider_suite::{Conduct, ProviderFixture};
 pub use store_suite::StoreFixture;

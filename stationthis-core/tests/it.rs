@@ -12,6 +12,8 @@ mod callers;
 mod campaign;
 #[path = "it/costs.rs"]
 mod costs;
+#[path = "it/contracts.rs"]
+mod contracts;
 #[path = "it/crashes.rs"]
 mod crashes;
 #[path = "it/fairness.rs"]
@@ -24,6 +26,8 @@ mod hostile;
 mod life;
 #[path = "it/money.rs"]
 mod money;
+#[path = "it/minimal.rs"]
+mod minimal;
 #[path = "it/outbox.rs"]
 mod outbox;
 #[path = "it/preparation.rs"]

@@ -82,7 +82,7 @@ async fn check(scene: &Scene, method: Method, path: &str) {
             let (status, body) = scene.ask(eve, method, &at("{id}", "sdxl-portrait"), None).await;
             assert!(status == 200 && !body.to_string().contains(&scene.task), "{path}: {body}");
         }
-        ("GET" | "POST", "/api/webhook/{provider_id}/{task_id}") => {
+        ("GET" | "POST", "/api/webhook/{provider_id}/{task_id}" | "/api/webhook/{provider_id}") => {
             let path = at("{provider_id}", "comfydeploy").replace("{task_id}", &scene.task);
             let (status, _) = scene.ask(eve, method, &path, Some(json!({ "status": "success" }))).await;
             assert_eq!(status, 401, "a caller's key is no callback token");
