@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn amounts_and_prices_are_text_and_their_schemas_say_so() {
         assert_eq!(serde_json::to_string(&Usd::from_nanos(-1_500_000_000)).unwrap(), "\"-1.500000000\"");
-        assert_eq!(serde_json::from_str::<Usd>("\"0.000000001\"").unwrap().nanos(), 1);
+        assert_eq!(serde_json::from_str::<Usd>("\"0.000000017\"").unwrap().nanos(), 17);
         assert!("0.0000000001".parse::<Usd>().is_err() && serde_json::from_str::<Usd>("1").is_err());
         assert_eq!(Usd::from_nanos(2).checked_add(Usd::from_nanos(3)), Some(Usd::from_nanos(5)));
         assert_eq!(Usd::from_nanos(i64::MAX).checked_add(Usd::from_nanos(1)), None);

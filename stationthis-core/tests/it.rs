@@ -8,6 +8,8 @@ mod bench;
 mod callback_keys;
 #[path = "it/callers.rs"]
 mod callers;
+#[path = "it/campaign.rs"]
+mod campaign;
 #[path = "it/contracts.rs"]
 mod contracts;
 #[path = "it/costs.rs"]

@@ -21,12 +21,18 @@ mod hooks;
 mod isolation;
 #[path = "it/keys.rs"]
 mod keys;
+#[path = "it/metrics.rs"]
+mod metrics;
+#[path = "it/operate.rs"]
+mod operate;
 #[path = "it/outage.rs"]
 mod outage;
 #[path = "it/outgoing.rs"]
 mod outgoing;
 #[path = "it/receiver.rs"]
 mod receiver;
+#[path = "it/restore.rs"]
+mod restore;
 #[path = "it/runs.rs"]
 mod runs;
 #[path = "it/secrets.rs"]

@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// The program in a folder, with an environment that says nothing of stations.
-fn program(dir: &Path) -> Command {
+pub fn program(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stationthis"));
     command.current_dir(dir).env_clear().stdin(Stdio::null());
     command
 }
 
-fn run(dir: &Path, args: &[&str]) -> Output {
+pub fn run(dir: &Path, args: &[&str]) -> Output {
     program(dir).args(args).output().unwrap()
 }
 
-fn json_of(output: &Output) -> Value {
+pub fn json_of(output: &Output) -> Value {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
@@ -71,7 +71,7 @@ fn a_configuration_that_cannot_work_is_refused_at_start_by_its_key() {
 }
 
 /// A host that ends with its test, however that ends.
-struct Host(std::process::Child);
+pub struct Host(pub std::process::Child);
 
 impl Drop for Host {
     fn drop(&mut self) {

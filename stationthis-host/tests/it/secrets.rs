@@ -82,10 +82,22 @@ async fn i14_secrets_never_serialise() {
         ..Misbehaviour::default()
     });
     scene.ask(Method::POST, "/api/internal/run/sdxl-portrait?wait=1", &key, Some(&json!({}))).await;
-    for path in ["/readyz", "/api/internal/tools", "/api/internal/tasks", "/api/internal/notify"] {
-        scene.ask(Method::GET, path, &key, None).await;
-        scene.ask(Method::GET, path, OPERATOR_KEY, None).await;
+    for path in ["readyz", "api/internal/tools", "api/internal/tasks", "api/internal/notify", "api/internal/notices"] {
+        scene.ask(Method::GET, &format!("/{path}"), &key, None).await;
+        scene.ask(Method::GET, &format!("/{path}"), OPERATOR_KEY, None).await;
     }
+    // What the operator reads.
+    for task in &tasks {
+        let path = format!("/api/internal/admin/tasks/{}/explain", task["taskId"].as_str().unwrap());
+        let story = scene.ask(Method::GET, &path, OPERATOR_KEY, None).await;
+        assert_eq!(story["replays"], true, "{story}");
+    }
+    for path in ["metrics", "api/internal/admin/notices", "api/internal/admin/costs", "api/internal/admin/tasks"] {
+        scene.ask(Method::GET, &format!("/{path}"), OPERATOR_KEY, None).await;
+    }
+    let backup = json!({ "file": "copy.sqlite3" });
+    let made = scene.ask(Method::POST, "/api/internal/admin/backup", OPERATOR_KEY, Some(&backup)).await;
+    assert!(made.is_object() && made["type"].is_null(), "{made}");
     scene.command(&["tasks"], OPERATOR_KEY).await;
     scene.command(&["keys", "list"], OPERATOR_KEY).await;
     scene.command(&["tools"], MISTYPED_KEY).await;

@@ -12,9 +12,12 @@ impl Step {
             Some(CancelState { asked_at: at, by, outcome, reason: reason.map(str::to_owned), attempts: 0 })
         };
         match self.state.status {
-            TaskStatus::Accepted => self.cancel_unsent(at),
-            TaskStatus::Submitting if self.state.submit_retry_at.is_some() => self.cancel_unsent(at),
-            TaskStatus::Submitting | TaskStatus::InDoubt | TaskStatus::Queued | TaskStatus::Running => {
+            TaskStatus::Accepted | TaskStatus::Submitting if self.is_unsent() => self.cancel_unsent(at),
+            TaskStatus::Accepted
+            | TaskStatus::Submitting
+            | TaskStatus::InDoubt
+            | TaskStatus::Queued
+            | TaskStatus::Running => {
                 if self.state.cancel.is_none() {
                     self.state.cancel = wish(CancelOutcome::Pending, None);
                 }

@@ -246,23 +246,6 @@ impl TaskStore for MortalStore {
     }
 
     async fn commit(&self, expected: u64, change: &Change) -> Result<Committed> {
-        if std::env::var("TT").is_ok() {
-            eprintln!(
-                "commit {} {:?} due {:?} deadline {:?} {:?} submit_at {:?} lease {:?} {:?}",
-                change.task.task_id,
-                change.task.state.status,
-                change.task.due_at,
-                change.task.state.deadline_at,
-                change
-                    .events
-                    .iter()
-                    .map(|e| format!("{:?}", e.what).chars().take(60).collect::<String>())
-                    .collect::<Vec<_>>(),
-                change.task.submit_at,
-                change.lease,
-                change.task.state.cancel
-            );
-        }
         let committed = self.write(self.inner.commit(expected, change)).await?;
         let free_slot = (!change.task.state.holds_slot()).then_some(Timestamp::from_micros(0));
         let notices = change.notices.iter().map(|notice| notice.due_at).min();

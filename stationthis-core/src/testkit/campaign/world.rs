@@ -342,9 +342,6 @@ impl World {
             Landed::Started(Err(error)) if error.kind() == ErrorKind::StoreUnavailable => self.again(Act::Start),
             Landed::Started(Err(error)) => self.wrong("the station does not start", &error),
             Landed::Ticked(done) => {
-                if std::env::var("TT").is_ok() {
-                    eprintln!("tick {done:?} {:?}", self.outside.clock.now());
-                }
                 self.ticks -= 1;
                 if done.is_err() {
                     self.control.wake_by(Some(self.now().plus(IDLE)));

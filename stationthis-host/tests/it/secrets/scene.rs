@@ -167,7 +167,7 @@ impl Scene {
         let events: Vec<_> = events.into_iter().map(|stored| stored.event).collect();
         self.said.push(("the events".to_owned(), serde_json::to_vec(&events).unwrap()));
         for (namespace, key) in
-            [("api-keys", "all"), ("registry", "catalogue"), ("typical", "usage"), ("callerNotify", "ada")]
+            [("api-keys", "all"), ("registry", "catalogue"), ("learned", "usage"), ("callerNotify", "ada")]
         {
             let document = store.get_document(namespace, key).await.unwrap();
             let document = document.unwrap_or_else(|| panic!("{namespace}/{key} is there"));
