@@ -10,10 +10,10 @@ mod callback_keys;
 mod callers;
 #[path = "it/campaign.rs"]
 mod campaign;
-#[path = "it/costs.rs"]
-mod costs;
 #[path = "it/contracts.rs"]
 mod contracts;
+#[path = "it/costs.rs"]
+mod costs;
 #[path = "it/crashes.rs"]
 mod crashes;
 #[path = "it/fairness.rs"]
@@ -24,10 +24,10 @@ mod hooks;
 mod hostile;
 #[path = "it/life.rs"]
 mod life;
-#[path = "it/money.rs"]
-mod money;
 #[path = "it/minimal.rs"]
 mod minimal;
+#[path = "it/money.rs"]
+mod money;
 #[path = "it/outbox.rs"]
 mod outbox;
 #[path = "it/preparation.rs"]
