@@ -167,6 +167,9 @@ fn counters_count() {
     assert_eq!((failed.polls_failed, failed.polls), (2, 0));
     let answered = all(&queued, &[(5, down()), (6, poll(RunStatus::Unknown)), (7, hook(RunStatus::Unknown))]).counters;
     assert_eq!((answered.polls_failed, answered.polls, answered.unknown_statuses), (0, 1, 2));
+    assert_eq!((answered.webhooks_kept, answered.webhooks_ignored), (0, 1), "an unknown word changes nothing");
+    let heard = all(&queued, &[(5, poll(RunStatus::Queued)), (6, down()), (7, hook(RunStatus::Running))]).counters;
+    assert_eq!((heard.polls_failed, heard.polls), (1, 1), "a webhook is no answer to a poll");
     let hooks = [(5, hook(RunStatus::Running)), (6, hook(RunStatus::Running)), (7, hook(RunStatus::Queued))];
     let told = all(&queued, &hooks).counters;
     assert_eq!((told.webhooks_kept, told.webhooks_ignored), (1, 2));
