@@ -3,6 +3,7 @@
 pub mod campaign;
 pub mod memory;
 pub mod process;
+pub mod sigkill;
 
 use anyhow::Result;
 use stationthis_comfydeploy::ComfyDeploy;
