@@ -1,7 +1,9 @@
 //! What the benches and the measuring programs share. The figures and their commands are in `docs/benchmarks.md`.
 
+pub mod hooks;
 pub mod memory;
 pub mod process;
+pub mod provider;
 
 use anyhow::Result;
 use stationthis_comfydeploy::ComfyDeploy;

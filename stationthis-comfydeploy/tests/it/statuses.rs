@@ -77,11 +77,7 @@ fn check_goes_on(before: &TaskState, after: &TaskState, word: &str) {
     let policy = Policy::default();
     let due = due_at(after, at(10), &policy).unwrap_or_else(|| panic!("{word:?} hangs in {}", after.status));
     assert!(due <= at(10).plus(policy.poll_interval_max), "{word:?}: {} is left alone until {due}", after.status);
-    assert!(
-        matches!(plan(after, due), Work::Poll | Work::Diagnose),
-        "{word:?}: nothing is done in {}",
-        after.status
-    );
+    assert!(matches!(plan(after, due), Work::Poll | Work::Diagnose), "{word:?}: nothing is done in {}", after.status);
     let late = plan(after, at(2 * 3600 + 10));
     assert!(matches!(late, Work::LastPoll | Work::Diagnose), "{word:?}: no end of {}: {late:?}", after.status);
 }
