@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+
 use crate::error::{Error, ErrorKind, FailureRecord, Result};
 use crate::id::TaskId;
 use crate::provider::{WebhookAuth, WebhookReading};
@@ -19,6 +21,10 @@ pub const WEBHOOK_BYTES_MAX: usize = 1024 * 1024;
 
 /// Items taken at a time: reports of one task among them share one commit.
 const BATCH: usize = 256;
+
+/// Tasks whose webhooks are processed at a time: enough that their commits share the wait for the disk, few enough that a
+/// webhook that comes in does not wait behind a queue of them.
+const SIDE_BY_SIDE: usize = 16;
 
 /// The longest sleep: another process may have received a webhook.
 const IDLE_MAX: Duration = Duration::from_secs(2);
@@ -122,13 +128,12 @@ pub(crate) async fn tick(engine: &Engine) -> Result<usize> {
             Err(error) => tracing::warn!(%error, "the task of a webhook could not be looked for; it is kept"),
         }
     }
-    // Side by side, so that the commits of many tasks share one wait for the disk.
     let work = by_task.into_iter().map(|(task_id, items)| async move {
         if let Err(error) = process(engine, task_id, items).await {
             tracing::warn!(%task_id, %error, "webhooks of a task could not be processed; they are kept");
         }
     });
-    futures_util::future::join_all(work).await;
+    futures_util::stream::iter(work).buffer_unordered(SIDE_BY_SIDE).collect::<()>().await;
     Ok(count)
 }
 
