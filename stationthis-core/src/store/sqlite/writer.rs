@@ -143,7 +143,8 @@ fn attempt(
     let lost = |error| Failure::Sql(error).into_error("begin transaction");
     execute(conn, "BEGIN IMMEDIATE").map_err(lost)?;
     let done = run(conn, batch);
-    let done = if matches!(done, Ok(true)) { execute(conn, "COMMIT").map(|()| true).map_err(commit_failed) } else { done };
+    let done =
+        if matches!(done, Ok(true)) { execute(conn, "COMMIT").map(|()| true).map_err(commit_failed) } else { done };
     if !conn.is_autocommit() && execute(conn, "ROLLBACK").is_err() {
         tracing::error!("the database's transaction could be neither committed nor rolled back");
     }
