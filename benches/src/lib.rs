@@ -1,5 +1,6 @@
 //! What the benches and the measuring programs share. The figures and their commands are in `docs/benchmarks.md`.
 
+pub mod campaign;
 pub mod hooks;
 pub mod memory;
 pub mod process;

@@ -14,9 +14,10 @@ use stationthis_core::task::event::{Event, TaskEvent, Witness};
 use stationthis_core::task::machine::{Action, step};
 use stationthis_core::task::report::RunReport;
 use stationthis_core::task::state::TaskState;
+use stationthis_core::task::terms::Terms;
 use stationthis_core::tool::ExactlyOnce;
 use stationthis_core::webhook::{CallbackKeys, WebhookRequest};
-use stationthis_core::{ErrorKind, FailureRecord, Policy, RunId, Secret, Timestamp};
+use stationthis_core::{ErrorKind, FailureRecord, RunId, Secret, Timestamp};
 
 static PROVIDER: LazyLock<ComfyDeploy> =
     LazyLock::new(|| ComfyDeploy::builder(Secret::new("key")).build().expect("the defaults are good"));
@@ -82,7 +83,9 @@ fn states() -> Vec<TaskState> {
 }
 
 fn accepted() -> TaskState {
-    TaskState::accepted(at(0), at(3600), ExactlyOnce::Lookup, true)
+    let mut terms = Terms::new(at(3600), ExactlyOnce::Lookup);
+    terms.can_diagnose = true;
+    TaskState::accepted(at(0), &terms)
 }
 
 /// The report as a webhook, again, and as the poll's answer: ends at most once, settles every time it ends.
@@ -91,7 +94,7 @@ fn follow(mut state: TaskState, report: &RunReport) {
     let witnesses = [Witness::Webhook, Witness::Webhook, Witness::Poll, Witness::Poll, Witness::Webhook];
     for (second, witness) in (10..).zip(witnesses) {
         let (before, outputs) = (state.status, state.outputs.len());
-        let event = Event::Reported { witness, report: Box::new(report.clone()), key_id: None };
+        let event = Event::Reported { witness, report: Box::new(report.clone()) };
         let text = serde_json::to_string(&event).expect("events are kept as JSON");
         assert_eq!(serde_json::from_str::<Event>(&text).expect("and read again"), event);
         let (next, actions) = then(&state, second, event);
@@ -115,7 +118,7 @@ fn follow(mut state: TaskState, report: &RunReport) {
 }
 
 fn then(state: &TaskState, second: i64, event: Event) -> (TaskState, Vec<Action>) {
-    let step = step(state, &TaskEvent::new(at(second), event), &Policy::default());
+    let step = step(state, &TaskEvent::new(at(second), event));
     (step.state, step.actions)
 }
 

@@ -10,6 +10,9 @@ mod against_sim;
 mod calls;
 #[path = "it/canonical.rs"]
 mod canonical;
+#[cfg(feature = "sim")]
+#[path = "it/contract.rs"]
+mod contract;
 #[path = "it/discovery.rs"]
 mod discovery;
 #[path = "it/recorded.rs"]

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use rust_decimal::{Decimal, RoundingStrategy};
+use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -18,6 +18,9 @@ use crate::error::{Error, ErrorKind};
 /// The range is ±9.2 thousand million dollars.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Usd(i64);
+
+/// Decimal places of a nano-dollar.
+const NANO_PLACES: u32 = 9;
 
 impl Usd {
     /// Nothing at all: the cost of what provably did not run, never that of what is unknown.
@@ -38,13 +41,20 @@ impl Usd {
     /// `amount × price`, rounded once, half away from zero, to the nano-dollar.
     ///
     /// The one place where a quantity becomes money: quotes and settlements both go through it (I7).
-    /// `None` when the product is out of range.
+    /// `None` when the product is out of range, or has more than 38 digits before it is rounded.
     #[must_use]
     pub fn of(amount: Decimal, price: Price) -> Option<Self> {
-        let exact = amount.checked_mul(price.0)?;
-        let nanos = exact
-            .checked_mul(Decimal::from(1_000_000_000_i64))?
-            .round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero);
+        let amount = amount.normalize();
+        // In whole numbers: a decimal product would be cut to 28 digits, and so rounded twice.
+        let exact = amount.mantissa().checked_mul(price.0.mantissa())?;
+        let nanos = match amount.scale() + price.0.scale() {
+            places @ ..=NANO_PLACES => exact.checked_mul(10_i128.pow(NANO_PLACES - places))?,
+            places => match 10_i128.checked_pow(places - NANO_PLACES) {
+                Some(unit) if (exact % unit).abs() >= unit / 2 => exact / unit + exact.signum(),
+                Some(unit) => exact / unit,
+                None => 0,
+            },
+        };
         i64::try_from(nanos).ok().map(Self)
     }
 
@@ -188,6 +198,10 @@ mod tests {
         assert_eq!(cost("1", "0.0000000005"), "0.000000001");
         assert_eq!(cost("1", "0.00000000049"), "0.000000000");
         assert_eq!(cost("3600", "0.0023380"), "8.416800000");
+        assert_eq!(cost("-1", "0.0000000005"), "-0.000000001");
+        // As a decimal of 28 digits it would first be 0.0000000005 and then 0.000000001.
+        assert_eq!(cost("0.0000000005", "0.9999999999999999999999999"), "0.000000000");
+        assert_eq!(cost("0.0000000000000000000000000001", "0.0000000000000000000000000009"), "0.000000000");
     }
 
     #[test]
@@ -196,6 +210,25 @@ mod tests {
         assert!("-1".parse::<Price>().is_err());
         assert!("NaN".parse::<Price>().is_err());
         assert!(serde_json::from_str::<Price>("0.1").is_err(), "JSON numbers lose digits");
+    }
+
+    #[test]
+    fn amounts_and_prices_are_text_and_their_schemas_say_so() {
+        assert_eq!(serde_json::to_string(&Usd::from_nanos(-1_500_000_000)).unwrap(), "\"-1.500000000\"");
+        assert_eq!(serde_json::from_str::<Usd>("\"0.000000017\"").unwrap().nanos(), 17);
+        assert!("0.0000000001".parse::<Usd>().is_err() && serde_json::from_str::<Usd>("1").is_err());
+        assert_eq!(Usd::from_nanos(2).checked_add(Usd::from_nanos(3)), Some(Usd::from_nanos(5)));
+        assert_eq!(Usd::from_nanos(i64::MAX).checked_add(Usd::from_nanos(1)), None);
+        let low = price("0.000042");
+        assert_eq!(serde_json::to_string(&low).unwrap(), "\"0.000042\"");
+        assert_eq!((serde_json::from_str("\"4.2e-05\"").ok(), low.as_decimal()), (Some(low), Decimal::new(42, 6)));
+        for (schema, title, pattern) in [
+            (schemars::schema_for!(Usd), "Usd", r"^-?\d+\.\d{9}$"),
+            (schemars::schema_for!(Price), "Price", r"^\d+(\.\d+)?$"),
+        ] {
+            let schema = schema.to_value();
+            assert_eq!((&schema["title"], &schema["pattern"]), (&title.into(), &pattern.into()));
+        }
     }
 
     #[test]

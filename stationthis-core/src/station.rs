@@ -9,6 +9,7 @@ mod driver;
 mod engine;
 mod inbox;
 mod learned;
+mod metrics;
 mod outbox;
 mod rates;
 mod restore;
@@ -22,6 +23,7 @@ pub use builder::StationBuilder;
 pub use caller::{Caller, QuoteAnswer, RunRequest};
 pub use events::{EventStream, Lagged, TaskUpdate};
 pub use inbox::WEBHOOK_BYTES_MAX;
+pub use metrics::{BUCKETS, describe_metrics};
 pub use review::Explanation;
 
 use bytes::Bytes;
@@ -67,10 +69,7 @@ impl Station {
         }
         let runtime = tokio::runtime::Handle::try_current()
             .map_err(|e| Error::new(ErrorKind::Unexpected, "start station").with_source(e))?;
-        self.engine.store.release_leases(&self.engine.instance).await?;
-        catalogue::restore(&self.engine).await?;
-        self.engine.learned.restore(self.engine.store.as_ref()).await?;
-        restore::after_restore(&self.engine).await?;
+        self.resume().await?;
         let tasks = TaskTracker::new();
         for lane in driver::lanes(&self.engine) {
             tasks.spawn_on(driver::run(self.engine.clone(), lane), &runtime);
@@ -80,6 +79,18 @@ impl Station {
         tasks.spawn_on(catalogue::run(self.engine.clone()), &runtime);
         tasks.close();
         Ok(StationHandle { engine: self.engine.clone(), tasks })
+    }
+
+    /// Serves the stored catalogue and takes back what a former self held. Part of [`start`](Self::start); who drives a
+    /// station by [`tick`](Self::tick) calls it once before the first.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`.
+    pub async fn resume(&self) -> Result<()> {
+        self.engine.store.release_leases(&self.engine.instance).await?;
+        catalogue::restore(&self.engine).await?;
+        self.engine.learned.restore(self.engine.store.as_ref()).await?;
+        restore::after_restore(&self.engine).await
     }
 
     /// Does what is due now, once: webhooks that came in, tasks, notices. How many things were done.
@@ -130,7 +141,7 @@ impl Station {
     /// `Unauthorized` for a token that is missing, wrong, expired or another task's; `NotFound` for an unknown provider;
     /// `TooLarge` above [`WEBHOOK_BYTES_MAX`]; `StoreUnavailable`.
     pub async fn receive_webhook(&self, request: WebhookRequest) -> Result<()> {
-        inbox::receive(&self.engine, request).await
+        inbox::receive(&self.engine, request).await.inspect_err(metrics::webhook_refused)
     }
 
     /// How much there is to do.

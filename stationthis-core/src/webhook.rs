@@ -285,11 +285,31 @@ mod tests {
     }
 
     #[test]
+    fn key_ids_and_keys_have_bounds() {
+        let taken = |id: &str, bytes: usize| CallbackKeys::new(id, Secret::new("n".repeat(bytes))).is_ok();
+        assert!(taken("k", 32) && taken("0123456789abcdeF", 33));
+        for id in ["", "0123456789abcdefg", "k.1", "k-1", "\u{e9}"] {
+            assert!(!taken(id, 32), "{id:?}");
+        }
+        assert!(!taken("k", 31) && !taken("k", 0));
+    }
+
+    #[test]
+    fn a_token_is_good_at_its_last_moment_and_not_after() {
+        let (keys, _) = CallbackKeys::generate().unwrap();
+        let end = Timestamp::from_micros(1_060_000_000);
+        let url = keys.url("https://host.example/base", &provider(), TaskId::generate(), end).unwrap();
+        assert!(keys.verify(&request(url.expose(), end)).is_ok());
+        assert!(keys.verify(&request(url.expose(), end.plus(Duration::from_micros(1)))).is_err());
+    }
+
+    #[test]
     fn neither_keys_nor_requests_print_their_secrets() {
         let (keys, key) = CallbackKeys::generate().unwrap();
         let url =
             keys.url("https://host.example/base", &provider(), TaskId::generate(), Timestamp::from_micros(0)).unwrap();
         let shown = format!("{keys:?} {url:?} {:?}", request(url.expose(), Timestamp::from_micros(0)));
         assert!(!shown.contains(key.expose()) && !shown.contains("t=k1"), "{shown}");
+        assert!(shown.contains("[\"k1\"]") && shown.contains("/api/webhook/comfydeploy/"), "{shown}");
     }
 }

@@ -8,15 +8,32 @@ mod bench;
 mod callback_keys;
 #[path = "it/callers.rs"]
 mod callers;
+#[path = "it/campaign.rs"]
+mod campaign;
+#[path = "it/contracts.rs"]
+mod contracts;
+#[path = "it/costs.rs"]
+mod costs;
 #[path = "it/crashes.rs"]
 mod crashes;
+#[cfg(feature = "sqlite")]
+#[path = "it/drivers.rs"]
+mod drivers;
 #[path = "it/fairness.rs"]
 mod fairness;
 #[path = "it/hooks.rs"]
 mod hooks;
+#[path = "it/hostile.rs"]
+mod hostile;
 #[path = "it/life.rs"]
 mod life;
+#[path = "it/minimal.rs"]
+mod minimal;
+#[path = "it/money.rs"]
+mod money;
 #[path = "it/outbox.rs"]
 mod outbox;
+#[path = "it/preparation.rs"]
+mod preparation;
 #[path = "it/review.rs"]
 mod review;

@@ -16,6 +16,7 @@ use stationthis_core::{CallerId, Error, ErrorKind, Result, Secret, SystemClock};
 use crate::client::is_local;
 use crate::config::{Config, Unpriced};
 use crate::data_dir::DataDir;
+use crate::housekeeping::Backups;
 use crate::outgoing::{Guard, GuardedClient, WebhookNotifier};
 
 /// The name under which a host holds its work: its data folder has one holder, so this is its alone, and the same
@@ -58,6 +59,7 @@ pub struct App {
     station: Station,
     handle: StationHandle,
     downloads: GuardedClient,
+    backups: Backups,
     sim: Option<SimServer>,
     /// Held for its lock.
     _data: DataDir,
@@ -72,13 +74,15 @@ impl App {
     /// `InvalidInput` for a configuration that cannot work, `Conflict` when another host has the folder,
     /// `StoreUnavailable` or `Corrupt` for its content, `Unavailable` when the simulator's port is taken.
     pub async fn start(config: &Config, service: Service, public_url: Option<String>) -> Result<Self> {
-        let data = DataDir::open(data_folder(config, matches!(service, Service::Simulator(..))))?;
+        let data = data_dir(config, matches!(service, Service::Simulator(..)))?;
         let (provider, sim) = provider(config, service).await?;
         let service_url = sim.as_ref().map_or_else(|| config.comfydeploy.api_url.clone(), SimServer::base_url);
         let downloads = GuardedClient::new(guard(config).trusting(&service_url_of(&service_url)?))?;
         let webhooks = GuardedClient::new(guard(config))?;
         let webhooks = WebhookNotifier::new(webhooks, data.webhook_keys()?, Arc::new(SystemClock));
-        let store: Arc<dyn TaskStore> = Arc::new(SqliteStore::open(data.database()).await?);
+        let database = Arc::new(SqliteStore::open(data.database()).await?);
+        let backups = Backups::new(Arc::clone(&database), data.backups());
+        let store: Arc<dyn TaskStore> = database;
         #[cfg(feature = "testkit")]
         let store = crate::halt::wrapped(store)?;
         let mut builder = Station::builder()
@@ -94,7 +98,7 @@ impl App {
         }
         let station = builder.build()?;
         let handle = station.start().await?;
-        Ok(Self { station, handle, downloads, sim, _data: data })
+        Ok(Self { station, handle, downloads, backups, sim, _data: data })
     }
 
     /// The station.
@@ -113,6 +117,12 @@ impl App {
     #[must_use]
     pub const fn downloads(&self) -> &GuardedClient {
         &self.downloads
+    }
+
+    /// What copies the database while it is at work.
+    #[must_use]
+    pub const fn backups(&self) -> &Backups {
+        &self.backups
     }
 
     /// The station as this host's own caller.
@@ -134,6 +144,14 @@ impl App {
         }
         done
     }
+}
+
+/// The data folder of the configuration, or of its simulator, held.
+///
+/// # Errors
+/// As [`DataDir::open`].
+pub fn data_dir(config: &Config, sim: bool) -> Result<DataDir> {
+    DataDir::open(data_folder(config, sim))
 }
 
 /// Who everything on one host belongs to.

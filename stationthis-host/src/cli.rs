@@ -2,6 +2,7 @@
 
 pub mod callers;
 mod key_files;
+pub mod operate;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,9 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::{Map, Value};
 
 use crate::cli::callers::{KeysArgs, NotifyArgs};
+use crate::cli::operate::{
+    BackupArgs, CostsArgs, ExplainArgs, NoticesArgs, PruneArgs, ReconcileArgs, ResolveArgs, RestoreArgs,
+};
 use crate::config::Flags;
 
 pub use key_files::{CallbackKeysArgs, FolderArgs, KeyAction, WebhooksAction, WebhooksArgs};
@@ -49,6 +53,22 @@ pub enum Command {
     Keys(KeysArgs),
     /// Say whom a caller's tasks tell about their end.
     Notify(NotifyArgs),
+    /// Tell all that happened to a task, and why it is what it is.
+    Explain(ExplainArgs),
+    /// Say what became of a submission whose answer was lost; the operator's.
+    Resolve(ResolveArgs),
+    /// Ask the service about an ended task, and write down its cost by what it says now; the operator's.
+    Reconcile(ReconcileArgs),
+    /// List notices, or try a dead one again.
+    Notices(NoticesArgs),
+    /// Add up what ended tasks cost.
+    Costs(CostsArgs),
+    /// Forget old tasks and keep their costs; the operator's.
+    Prune(PruneArgs),
+    /// Copy the database, also of a running host; the operator's.
+    Backup(BackupArgs),
+    /// Put a backup in the place of the database.
+    Restore(RestoreArgs),
 }
 
 /// Options of `demo`.
@@ -139,6 +159,12 @@ pub struct TasksArgs {
     /// Only tasks of this tool.
     #[arg(long, value_name = "TOOL")]
     pub tool: Option<String>,
+    /// Only tasks that need review.
+    #[arg(long)]
+    pub needs_review: bool,
+    /// Of every caller, as the operator.
+    #[arg(long)]
+    pub all: bool,
     /// At most so many, newest first.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
     pub limit: u16,

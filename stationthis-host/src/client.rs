@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stationthis_core::tool::problem::InputProblem;
-use stationthis_core::{Error, ErrorKind, Result, Secret};
+use stationthis_core::{Error, ErrorKind, Result, Retry, Secret};
 use url::Url;
 
 /// Longer than the longest `?wait=`, so that the host's answer comes first.
@@ -34,6 +34,11 @@ impl HostClient {
             Error::new(ErrorKind::InvalidInput, "take host address").with_message(format!("{base:?}: {reason}"))
         };
         let mut base_url = Url::parse(base).map_err(|e| refused(&e.to_string()))?;
+        if !base_url.username().is_empty() || base_url.password().is_some() {
+            // Not shown: this may be a secret, and the address is a part of messages.
+            return Err(Error::new(ErrorKind::InvalidInput, "take host address")
+                .with_message("The host's address has no user or password; the key comes from STATIONTHIS_API_KEY."));
+        }
         if !matches!(base_url.scheme(), "http" | "https") {
             return Err(refused("an http or https URL is needed"));
         }
@@ -52,8 +57,8 @@ impl HostClient {
     /// One call under `/api/internal/`; `path` parts are escaped here.
     ///
     /// # Errors
-    /// The kind that the host's problem says, with its sentence and every problem of the inputs; `Unavailable` when
-    /// the host cannot be reached.
+    /// The kind that the host's problem says, with its sentence, its `Retry-After` and every problem of the inputs;
+    /// `Unavailable` when the host cannot be reached.
     pub async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -85,9 +90,14 @@ impl HostClient {
                 .with_source(e.without_url())
         })?;
         let status = answer.status();
+        let retry_after = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let bytes = read(answer).await?;
         if !status.is_success() {
-            return Err(failure(status, &bytes));
+            let error = failure(status, &bytes);
+            return Err(match retry_after {
+                Some(seconds) => error.with_retry(Retry::After(Duration::from_secs(seconds))),
+                None => error,
+            });
         }
         serde_json::from_slice(&bytes)
             .map_err(|e| Error::new(ErrorKind::Corrupt, "read the host's answer").with_source(e))
@@ -167,5 +177,7 @@ mod tests {
     fn an_address_must_be_http() {
         assert_eq!(HostClient::new("file:///etc/passwd", None).unwrap_err().kind(), ErrorKind::InvalidInput);
         assert_eq!(HostClient::new("127.0.0.1:8484", None).unwrap_err().kind(), ErrorKind::InvalidInput);
+        let error = HostClient::new("https://user:canary@tools.example", None).unwrap_err();
+        assert!(error.kind() == ErrorKind::InvalidInput && !format!("{error} {error:?}").contains("canary"), "{error}");
     }
 }

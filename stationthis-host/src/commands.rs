@@ -2,8 +2,11 @@
 
 pub mod callers;
 pub mod demo;
+pub mod housekeeping;
 pub mod key_files;
+pub mod notices;
 mod report;
+pub mod review;
 pub mod run;
 pub mod serve;
 pub mod tasks;
@@ -30,6 +33,14 @@ pub async fn dispatch(cli: &Cli) -> anyhow::Result<()> {
         Command::Webhooks(args) => key_files::webhooks(&Config::from_env(&cli.flags())?, args),
         Command::Keys(args) => callers::keys(&Config::from_env(&cli.flags())?, args).await,
         Command::Notify(args) => callers::notify(&Config::from_env(&cli.flags())?, args).await,
+        Command::Explain(args) => review::explain(&Config::from_env(&cli.flags())?, args).await,
+        Command::Resolve(args) => review::resolve(&Config::from_env(&cli.flags())?, args).await,
+        Command::Reconcile(args) => review::reconcile(&Config::from_env(&cli.flags())?, args).await,
+        Command::Notices(args) => notices::notices(&Config::from_env(&cli.flags())?, args).await,
+        Command::Costs(args) => housekeeping::costs(&Config::from_env(&cli.flags())?, args).await,
+        Command::Prune(args) => housekeeping::prune(&Config::from_env(&cli.flags())?, args).await,
+        Command::Backup(args) => housekeeping::backup(&Config::from_env(&cli.flags())?, args).await,
+        Command::Restore(args) => housekeeping::restore(&Config::from_env(&cli.flags())?, args).await,
     }
 }
 

@@ -52,6 +52,12 @@ impl DataDir {
         self.path.join("stationthis.sqlite3")
     }
 
+    /// Where backups go that are made without a place of their own.
+    #[must_use]
+    pub fn backups(&self) -> PathBuf {
+        self.path.join("backups")
+    }
+
     /// The keys of callback URLs, made at the first start: those of [`KeyFile::callback`] that are accepted now.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! One way to ask a station, whether it is in this process or behind a host's HTTP API.
 
 mod callers;
+mod operate;
 
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use crate::client::HostClient;
 use crate::config::Config;
 use crate::outgoing::GuardedClient;
 use crate::view::ToolView;
+
+pub use operate::NoticeFilter;
 
 /// A station that a command asks: this process's own, or a running host.
 #[derive(Debug)]
@@ -37,6 +40,10 @@ pub struct TaskFilter {
     pub status: Option<String>,
     /// A tool, by any of its names.
     pub tool: Option<String>,
+    /// Only those that need review.
+    pub needs_review: bool,
+    /// Of every caller, which is the operator's alone to see; else those of who asks.
+    pub all: bool,
     /// At most so many.
     pub limit: u16,
 }
@@ -138,14 +145,17 @@ impl Desk {
         }
     }
 
-    /// One task.
+    /// One task; `all`: whoever's it is.
     ///
     /// # Errors
     /// `NotFound`.
-    pub async fn task(&self, id: TaskId) -> Result<TaskRecord> {
+    pub async fn task(&self, id: TaskId, all: bool) -> Result<TaskRecord> {
         match &self.place {
-            Place::Host(host, _) => host.call(Method::GET, &["tasks", &id.to_string()], &[], &[], None).await,
-            Place::Own(_, caller) => caller.task(id).await,
+            Place::Host(host, _) => {
+                let id = id.to_string();
+                host.call(Method::GET, &operate::scoped(all, &["tasks", &id]), &[], &[], None).await
+            }
+            Place::Own(app, caller) => operate::as_whom(app, caller, all).task(id).await,
         }
     }
 
@@ -159,10 +169,13 @@ impl Desk {
                 let mut query = vec![("limit", filter.limit.to_string())];
                 query.extend(filter.status.clone().map(|status| ("status", status)));
                 query.extend(filter.tool.clone().map(|tool| ("tool", tool)));
-                Ok(host.call::<TaskList>(Method::GET, &["tasks"], &query, &[], None).await?.tasks)
+                query.extend(filter.needs_review.then(|| ("needsReview", "true".to_owned())));
+                let path = operate::scoped(filter.all, &["tasks"]);
+                Ok(host.call::<TaskList>(Method::GET, &path, &query, &[], None).await?.tasks)
             }
-            Place::Own(_, caller) => {
-                let mut query = TaskQuery::default();
+            Place::Own(app, caller) => {
+                let caller = operate::as_whom(app, caller, filter.all);
+                let mut query = TaskQuery { needs_review: filter.needs_review, ..TaskQuery::default() };
                 if let Some(words) = &filter.status {
                     query.statuses = words.split(',').map(|word| word.trim().parse()).collect::<Result<_>>()?;
                 }

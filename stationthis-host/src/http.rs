@@ -7,35 +7,51 @@
 //!
 //! | request | answer |
 //! |---|---|
+//! | `GET /metrics` | everything that is counted, in Prometheus' text format; the operator's alone |
 //! | `GET /healthz` | 200 while the process lives |
 //! | `GET /readyz` | 200 when the store answers and there is a catalogue, else 503; each provider's state |
 //! | `GET /api/internal/tools` | `{"tools": […]}` |
 //! | `GET /api/internal/tools/{id}` | one tool, by id, slug or alias |
 //! | `POST /api/internal/run/{workflow_name}` | 202 and the task; with `?wait=SECONDS` 200 when it has ended |
 //! | `POST /api/internal/quote/{workflow_name}` | rate and quote |
-//! | `GET /api/internal/tasks` | `{"tasks": […], "nextCursor": …}`; `?status=&tool=&limit=&cursor=` |
+//! | `GET /api/internal/tasks` | `{"tasks": […], "nextCursor": …}`; `?status=&tool=&needsReview=&limit=&cursor=` |
 //! | `GET /api/internal/tasks/{id}` | the task; `?wait=SECONDS` |
 //! | `POST /api/internal/tasks/{id}/cancel` | the task |
+//! | `GET /api/internal/tasks/{id}/explain` | the task with all that happened to it, and a sentence for each |
+//! | `GET /api/internal/notices` | `{"notices": […], "nextCursor": …}`; `?state=&task=&limit=&cursor=` |
+//! | `POST /api/internal/tasks/{id}/notices/{noticeId}/requeue` | `{"requeued": …}`: a dead notice is tried again |
+//! | `GET /api/internal/costs` | what ended tasks cost, in sums; `?month=` |
 //! | `GET`, `PUT /api/internal/notify` | `{"notify": […]}`: whom the caller's tasks tell by default |
 //! | `GET`, `PUT /api/internal/admin/callers/{caller}/notify` | the same, of any caller |
 //! | `GET /api/internal/admin/keys` | `{"keys": […]}` |
 //! | `POST /api/internal/admin/keys` | 201 and the key, with its text |
 //! | `POST /api/internal/admin/keys/{keyId}/revoke` | the key |
+//! | the same routes of tasks, notices and costs below `/api/internal/admin` | of every caller |
+//! | `POST /api/internal/admin/tasks/{id}/resolve` | the task, of whose submission a person knows better |
+//! | `POST /api/internal/admin/tasks/{id}/reconcile` | the task, with its cost by what the service says now |
+//! | `POST /api/internal/admin/prune` | `{"pruned": …}`: how many old tasks were forgotten |
+//! | `POST /api/internal/admin/backup` | 201 and where the copy of the store is |
 //! | `POST`, `GET /api/webhook/{providerId}/{taskId}` | 200 as soon as the webhook is durable |
 
+mod admin;
 mod asker;
 mod auth;
 pub mod body;
+mod costs;
 pub mod frame;
 mod health;
 mod keys;
 mod limits;
+mod metrics;
+mod notices;
 mod notify;
 pub mod problem;
 mod query;
+mod review;
 mod router;
 mod run;
 pub mod server;
+mod stream;
 mod tasks;
 mod tools;
 mod webhook;

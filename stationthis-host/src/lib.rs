@@ -23,6 +23,11 @@
 //! | [`outgoing`] | webhooks to callers, and the guard of every address that somebody else names |
 //! | [`keys`] | API keys, each bound to a caller |
 //! | [`view`] | a tool with its price and its freshness |
+//! | [`story`] | all that happened to a task, a sentence for each |
+//! | [`costs`] | what ended tasks cost, added up |
+//! | [`metrics`] | what is counted and timed, for Prometheus |
+//! | [`telemetry`] | log lines, and traces where they are wanted |
+//! | [`housekeeping`] | pruning, backing up, restoring |
 //! | [`desk`] | one way to ask a station here or behind HTTP; [`client`] is the latter |
 //! | [`cli`], [`commands`] | the command line |
 //! | [`output`] | tables, progress, saved files |
@@ -32,12 +37,17 @@ pub mod cli;
 pub mod client;
 pub mod commands;
 pub mod config;
+pub mod costs;
 pub mod data_dir;
 pub mod desk;
 #[cfg(feature = "testkit")]
 mod halt;
+pub mod housekeeping;
 pub mod http;
 pub mod keys;
+pub mod metrics;
 pub mod outgoing;
 pub mod output;
+pub mod story;
+pub mod telemetry;
 pub mod view;

@@ -6,6 +6,7 @@ pub mod table;
 
 use stationthis_core::cost::{PinnedRate, Quote, Unit};
 use stationthis_core::task::TaskRecord;
+use stationthis_core::tool::ExactlyOnce;
 
 /// A rate in words: `$0.000337 per second on A10G`.
 #[must_use]
@@ -38,12 +39,25 @@ pub fn quote_text(quote: &Quote) -> String {
 /// What a task cost, in words: an unknown cost is called so, with its bound.
 #[must_use]
 pub fn cost_text(task: &TaskRecord) -> String {
-    if let Some(cost) = task.state.cost_usd {
-        return format!("${cost}");
+    if let Some(cost) = task.state.charged_usd() {
+        let reviewed =
+            task.state.reconciled.as_ref().is_some_and(|found| found.settlement.cost_usd != task.state.cost_usd);
+        return if reviewed { format!("${cost}, as reviewed") } else { format!("${cost}") };
     }
     if !task.is_terminal() {
         return "not settled yet".to_owned();
     }
     let bound = task.state.settlement.as_ref().and_then(|settlement| settlement.bound_usd);
     bound.map_or_else(|| "unknown".to_owned(), |bound| format!("unknown, at most ${bound}"))
+}
+
+/// What becomes of a submission whose answer is lost, in a sentence.
+#[must_use]
+pub const fn exactly_once_text(class: ExactlyOnce) -> &'static str {
+    match class {
+        ExactlyOnce::IdempotencyKey => "A lost submission is sent again under the same idempotency key.",
+        ExactlyOnce::ClientChosenId => "A lost submission is asked for by the run id that we chose, never sent again.",
+        ExactlyOnce::Lookup => "A lost submission is looked up by our task id, never sent again.",
+        ExactlyOnce::None => "A lost submission waits for a callback or a person, and is never sent again.",
+    }
 }

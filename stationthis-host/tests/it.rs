@@ -21,9 +21,23 @@ mod hooks;
 mod isolation;
 #[path = "it/keys.rs"]
 mod keys;
+#[path = "it/metrics.rs"]
+mod metrics;
+#[path = "it/operate.rs"]
+mod operate;
 #[path = "it/outage.rs"]
 mod outage;
+#[path = "it/outgoing.rs"]
+mod outgoing;
+#[path = "it/receiver.rs"]
+mod receiver;
+#[path = "it/restore.rs"]
+mod restore;
 #[path = "it/runs.rs"]
 mod runs;
+#[path = "it/secrets.rs"]
+mod secrets;
 #[path = "it/server.rs"]
 mod server;
+#[path = "it/slow_clients.rs"]
+mod slow_clients;

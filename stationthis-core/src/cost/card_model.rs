@@ -106,14 +106,17 @@ impl CostModel for CardCostModel {
             }
             (RateKey::Resource(_) | RateKey::Machine(_) | RateKey::Tool(_), _) => Some(rate.amount),
         };
-        let amount = match rate.unit {
-            // A run is one request by its nature.
-            Unit::Request => Some(Decimal::ONE),
-            unit => usage.amounts.get(&unit).copied(),
-        };
+        let amount = counted(usage, rate.unit);
+        // What is free costs nothing, whether or not it ran.
+        let amount = amount.or_else(|| price.filter(|price| price.as_decimal().is_zero()).map(|_| Decimal::ONE));
         let cost = amount.zip(price).and_then(|(amount, price)| total(rate, card, usage, amount, price));
-        let bound =
-            usage.bound_seconds.filter(|_| rate.unit == Unit::Second).zip(price).and_then(|(s, p)| Usd::of(s, p));
+        let at_most = match rate.unit {
+            Unit::Second => usage.bound_seconds,
+            // At most one was made.
+            Unit::Request => Some(Decimal::ONE),
+            Unit::InputToken | Unit::OutputToken | Unit::Credit => None,
+        };
+        let bound = at_most.zip(price).and_then(|(amount, price)| Usd::of(amount, price));
         let settled = match cost {
             Some(cost) => {
                 Settlement::known(cost, if rate.unit == Unit::Request { UsageBasis::Reported } else { usage.basis })
@@ -124,12 +127,18 @@ impl CostModel for CardCostModel {
     }
 }
 
+/// How much was used, unless that makes no sense: nobody uses less than nothing.
+fn counted(usage: &Usage, unit: Unit) -> Option<Decimal> {
+    usage.amounts.get(&unit).copied().filter(|amount| !amount.is_sign_negative())
+}
+
 /// `amount × price`, and for tokens both directions added up.
 fn total(rate: &PinnedRate, card: &RateCard, usage: &Usage, amount: Decimal, price: Price) -> Option<Usd> {
     let cost = Usd::of(amount, price)?;
-    let Some(out) = usage.amounts.get(&Unit::OutputToken).filter(|_| rate.unit == Unit::InputToken) else {
+    if rate.unit != Unit::InputToken || !usage.amounts.contains_key(&Unit::OutputToken) {
         return Some(cost);
-    };
+    }
+    let out = counted(usage, Unit::OutputToken)?;
     // The card holds the price of what comes out under the same key with a `/out` ending.
     let key = match &rate.key {
         RateKey::Resource(name) => RateKey::Resource(format!("{name}/out")),
@@ -137,7 +146,7 @@ fn total(rate: &PinnedRate, card: &RateCard, usage: &Usage, amount: Decimal, pri
         RateKey::Tool(id) => RateKey::Tool(format!("{id}/out")),
     };
     let (_, out_rate) = card.find(std::iter::once(&key), Unit::OutputToken)?;
-    cost.checked_add(Usd::of(*out, out_rate.amount)?)
+    cost.checked_add(Usd::of(out, out_rate.amount)?)
 }
 
 /// Which entries of a card fit a tool, most specific first, in which unit, and the resource it names.
@@ -170,3 +179,6 @@ const fn unit_word(unit: Unit) -> &'static str {
         Unit::Credit => "credit",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -189,6 +189,20 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_its_own_text_and_names_something() {
+        for text in ["resource:A10G", "machine:7f72", "tool:comfydeploy:6b01"] {
+            let json = serde_json::to_string(&key(text)).unwrap();
+            assert_eq!((json.as_str(), key(text).to_string().as_str()), (format!("\"{text}\"").as_str(), text));
+            assert_eq!(serde_json::from_str::<RateKey>(&json).unwrap(), key(text));
+        }
+        for wrong in ["resource:", "machine:", "tool:", "gpu:A10G", "A10G", ""] {
+            assert!(wrong.parse::<RateKey>().is_err(), "{wrong:?}");
+        }
+        let schema = schemars::schema_for!(RateKey).to_value();
+        assert_eq!((&schema["title"], &schema["pattern"]), (&"RateKey".into(), &"^(resource|machine|tool):.+$".into()));
+    }
+
+    #[test]
     fn a_typo_in_a_file_is_named() {
         let error =
             RateCard::from_toml("source = \"x\"\n[rates]\n\"gpu:A10G\" = { amount = \"1\", unit = \"second\" }");

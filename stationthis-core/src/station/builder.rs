@@ -16,6 +16,7 @@ use crate::station::Station;
 use crate::station::engine::{Backend, Engine};
 use crate::station::events::Updates;
 use crate::station::learned::Learned;
+use crate::station::metrics::Gauges;
 use crate::station::rates::Rates;
 use crate::store::{MemoryStore, TaskStore};
 use crate::task::policy::Policy;
@@ -174,6 +175,7 @@ impl StationBuilder {
             rates,
             learned: Learned::default(),
             updates: Updates::new(),
+            gauges: Gauges::default(),
             wake_lane,
             outbox_lanes: Mutex::default(),
             wake_inbox: Notify::new(),

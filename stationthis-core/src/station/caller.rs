@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use tracing::{Instrument, field};
 
 use crate::cost::{PinnedRate, Quote, RateCard};
 use crate::error::{Error, ErrorKind, Result};
@@ -17,6 +18,7 @@ use crate::notify::NotifyTarget;
 use crate::registry::{Resolution, Snapshot, Tool};
 use crate::station::engine::{Engine, missing};
 use crate::station::events::EventStream;
+use crate::station::metrics;
 use crate::store::{EventQuery, Inserted, LeaseChange, StoredEvent, TaskPage, TaskQuery};
 use crate::task::TaskRecord;
 use crate::task::event::{Event, TaskEvent};
@@ -212,8 +214,11 @@ impl Caller {
         task.notify = notify;
         task.metadata = request.metadata;
         let accepted = Event::Accepted { tool_revision: definition.revision.clone(), terms: Box::new(terms) };
-        match self.engine.store.insert(&task, &[TaskEvent::new(now, accepted)]).await? {
+        let span = tracing::info_span!("run", task_id = field::Empty, provider = %task.provider_id);
+        match self.engine.store.insert(&task, &[TaskEvent::new(now, accepted)]).instrument(span.clone()).await? {
             Inserted::New(seq) => {
+                span.record("task_id", field::display(task.task_id));
+                metrics::accepted(&task);
                 self.engine.published(&task, seq, false);
                 Ok(task)
             }

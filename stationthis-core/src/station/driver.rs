@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use backon::BackoffBuilder;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use tracing::{Instrument, Span};
 
 use crate::error::{Effect, Error, ErrorKind, FailureRecord, Result, Retry};
-use crate::id::{ProviderId, RunId};
+use crate::id::{ProviderId, RunId, TaskId};
 use crate::provider::{CancelAnswer, Lookup, LookupRequest, RunRef, SubmitRequest};
 use crate::station::engine::Engine;
+use crate::station::metrics;
 use crate::store::{Claim, Claimed, LeaseChange, ProviderFilter};
 use crate::task::TaskRecord;
 use crate::task::event::{Event, TaskEvent, Witness};
@@ -122,8 +124,27 @@ fn with_pause(claimed: Claimed<TaskRecord>, claim: &Claim) -> (Vec<TaskRecord>, 
 async fn bring_forward(engine: Arc<Engine>, task: TaskRecord) {
     let task_id = task.task_id;
     let work = plan::plan(&task.state, engine.now());
-    if let Err(error) = perform(&engine, task, work).await {
-        tracing::warn!(%task_id, ?work, %error, "a task could not be brought forward");
+    let span = span_of(work, &task);
+    let brought = async {
+        if let Err(error) = perform(&engine, task, work).await {
+            tracing::warn!(%task_id, ?work, %error, "a task could not be brought forward");
+        }
+    };
+    brought.instrument(span).await;
+}
+
+/// The span of one thing for one task; what is done often and changes little has a lower level.
+fn span_of(work: Work, task: &TaskRecord) -> Span {
+    let (task_id, provider) = (task.task_id, &task.provider_id);
+    match work {
+        Work::Submit => tracing::info_span!("submit", %task_id, %provider),
+        Work::Recover => tracing::info_span!("recover", %task_id, %provider),
+        Work::Lookup => tracing::info_span!("lookup", %task_id, %provider),
+        Work::Poll | Work::LastPoll => tracing::debug_span!("poll", %task_id, %provider),
+        Work::Expire => tracing::info_span!("expire", %task_id, %provider),
+        Work::Cancel => tracing::info_span!("cancel", %task_id, %provider),
+        Work::Diagnose => tracing::info_span!("diagnose", %task_id, %provider),
+        Work::Rest => tracing::debug_span!("rest", %task_id, %provider),
     }
 }
 
@@ -185,7 +206,7 @@ fn submit_failed(engine: &Engine, task: &TaskRecord, error: &Error, now: Timesta
                 Retry::Never => None,
                 _ if task.state.submit_attempts >= engine.policy.submit_attempts_max => None,
                 Retry::After(pause) => Some(pause),
-                Retry::Backoff => Some(backoff(task.state.submit_attempts)),
+                Retry::Backoff => Some(backoff(task.task_id, task.state.submit_attempts)),
             };
             match pause {
                 Some(pause) => Event::SubmitDeferred { failure, retry_at: now.plus(pause) },
@@ -195,13 +216,16 @@ fn submit_failed(engine: &Engine, task: &TaskRecord, error: &Error, now: Timesta
     }
 }
 
-/// The pause after so many attempts: 1 s doubled each time up to a minute, with jitter.
-fn backoff(attempts: u32) -> Duration {
+/// The pause after so many attempts: 1 s doubled each time up to a minute, with jitter by the task's own id: many that
+/// failed together do not come back together.
+fn backoff(task: TaskId, attempts: u32) -> Duration {
+    let seed = task.as_bytes().iter().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add((*byte).into()));
     let pauses = backon::ExponentialBuilder::default()
         .with_min_delay(Duration::from_secs(1))
         .with_max_delay(Duration::from_secs(60))
         .with_max_times(usize::MAX)
         .with_jitter()
+        .with_jitter_seed(seed)
         .build();
     let nth = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX).min(16);
     pauses.into_iter().nth(nth).unwrap_or(Duration::from_secs(60))
@@ -223,6 +247,7 @@ async fn poll(engine: &Engine, task: TaskRecord, last: bool) -> Result<()> {
     let Some(run) = run_ref(&task) else {
         return release(engine, task, Event::DeadlinePassed).await;
     };
+    metrics::poll_begins(&task, engine.now());
     // A provider that was taken out of the configuration answers nothing, and the deadlines do the rest.
     let answer = match engine.backend(&task.provider_id) {
         Ok(backend) => bounded(engine.policy.call_timeout, "poll run", backend.provider.poll(&run)).await,

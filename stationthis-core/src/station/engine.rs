@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::cost::CostModel;
 use crate::error::{Error, ErrorKind, Result};
@@ -16,6 +17,7 @@ use crate::secret::Secret;
 use crate::station::driver;
 use crate::station::events::Updates;
 use crate::station::learned::Learned;
+use crate::station::metrics::{self, Gauges};
 use crate::station::outbox::Lanes;
 use crate::station::rates::Rates;
 use crate::station::settle;
@@ -53,6 +55,7 @@ pub(crate) struct Engine {
     pub(crate) rates: Rates,
     pub(crate) learned: Learned,
     pub(crate) updates: Updates,
+    pub(crate) gauges: Gauges,
     /// Something may be due now at a provider: a new task, a webhook, a wish, a free run slot.
     pub(crate) wake_lane: BTreeMap<ProviderId, Notify>,
     pub(crate) outbox_lanes: Mutex<Lanes>,
@@ -92,14 +95,18 @@ impl Engine {
     ) -> Result<TaskRecord> {
         let mut task = task;
         for _ in 0..COMMIT_ATTEMPTS {
-            let expected = task.revision;
+            let (expected, counters) = (task.revision, task.state.counters);
             let mut change = self.change_of(task, events).await?;
             change.lease = lease;
             change.inbox_done = inbox_done.to_vec();
-            match self.store.commit(expected, &change).await? {
+            let began = tokio::time::Instant::now();
+            let committed = self.store.commit(expected, &change).await;
+            metrics::commit_took(began.elapsed(), committed.is_ok());
+            match committed? {
                 Committed::Done { revision, seq } => {
                     let mut task = change.task;
                     task.revision = revision;
+                    metrics::committed(&counters, &task, &change.events);
                     if change.events.iter().any(|event| matches!(event.what, Event::Settled { .. })) {
                         self.learned.learn(&task);
                     }
@@ -126,7 +133,9 @@ impl Engine {
             for action in step.actions {
                 match action {
                     Action::Settle { not_run } => {
-                        let settled = settle::settled(self, &change.task, not_run).await?;
+                        let (task_id, provider) = (change.task.task_id, &change.task.provider_id);
+                        let span = tracing::info_span!("settle", %task_id, %provider);
+                        let settled = settle::settled(self, &change.task, not_run).instrument(span).await?;
                         let settled = TaskEvent::new(event.at, settled);
                         change.task.state = machine::step(&change.task.state, &settled).state;
                         change.events.push(settled);

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use tracing::Instrument;
 
 use crate::error::{Error, ErrorKind, FailureRecord, Result};
 use crate::id::TaskId;
 use crate::provider::{WebhookAuth, WebhookReading};
 use crate::station::driver::LEASE;
 use crate::station::engine::Engine;
+use crate::station::metrics;
 use crate::store::{Claim, InboxItem, InboxOutcome, LeaseChange};
 use crate::task::TaskRecord;
 use crate::task::event::{Event, TaskEvent, Witness};
@@ -132,10 +134,15 @@ pub(crate) async fn tick(engine: &Engine) -> Result<usize> {
             Err(error) => tracing::warn!(%error, "the task of a webhook could not be looked for; it is kept"),
         }
     }
-    let work = by_task.into_iter().map(|(task_id, items)| async move {
-        if let Err(error) = process(engine, task_id, items).await {
-            tracing::warn!(%task_id, %error, "webhooks of a task could not be processed; they are kept");
-        }
+    let work = by_task.into_iter().map(|(task_id, items)| {
+        let provider = items.first().map(|(_, item)| tracing::field::display(&item.provider_id));
+        let span = tracing::info_span!("webhook", %task_id, provider, count = items.len());
+        let processed = async move {
+            if let Err(error) = process(engine, task_id, items).await {
+                tracing::warn!(%task_id, %error, "webhooks of a task could not be processed; they are kept");
+            }
+        };
+        processed.instrument(span)
     });
     futures_util::stream::iter(work).buffer_unordered(SIDE_BY_SIDE).collect::<()>().await;
     Ok(count)
@@ -160,6 +167,7 @@ async fn park(engine: &Engine, number: u64, item: &InboxItem) -> Result<()> {
     let waited = now.since(item.received_at);
     if waited >= PARKED_MAX {
         tracing::warn!(provider = %item.provider_id, "a webhook about a run that nobody submitted expired");
+        metrics::webhooks_dropped(&item.provider_id, "expired", item.copies);
         return engine.store.finish_inbox(&[number], InboxOutcome::Dropped).await;
     }
     let pause = waited.clamp(Duration::from_secs(1), PARK_PAUSE_MAX);
@@ -170,14 +178,35 @@ async fn process(engine: &Engine, task_id: TaskId, items: Vec<(u64, InboxItem)>)
     let numbers: Vec<u64> = items.iter().map(|(number, _)| *number).collect();
     let Some(task) = engine.store.get(task_id).await? else {
         tracing::warn!(%task_id, count = numbers.len(), "webhooks for a task that is not here were dropped");
+        dropped(&items, "unknown");
         return engine.store.finish_inbox(&numbers, InboxOutcome::Dropped).await;
     };
     if task.state.counters.webhooks >= WEBHOOKS_PER_TASK_MAX {
         tracing::warn!(%task_id, "a task has too many webhooks; further ones are dropped");
+        dropped(&items, "tooMany");
         return engine.store.finish_inbox(&numbers, InboxOutcome::Dropped).await;
     }
-    let events: Vec<TaskEvent> = items.iter().flat_map(|(_, item)| events_of(engine, &task, item)).collect();
+    let mut events = Vec::new();
+    for event in items.iter().flat_map(|(_, item)| events_of(engine, &task, item)) {
+        if !is_anothers(engine, &task, &event).await? {
+            events.push(event);
+        }
+    }
     engine.apply(task, &events, LeaseChange::Keep, &numbers).await.map(drop)
+}
+
+fn dropped(items: &[(u64, InboxItem)], outcome: &'static str) {
+    items.iter().for_each(|(_, item)| metrics::webhooks_dropped(&item.provider_id, outcome, item.copies));
+}
+
+/// Does it tell a task without a run about the run of another one? That one is not to be had twice, whoever says so.
+async fn is_anothers(engine: &Engine, task: &TaskRecord, event: &TaskEvent) -> Result<bool> {
+    let Event::Reported { report, .. } = &event.what else { return Ok(false) };
+    if task.state.run_id.is_some() {
+        return Ok(false);
+    }
+    let owner = engine.store.find_by_run(&task.provider_id, &report.run_id).await?;
+    Ok(owner.is_some_and(|owner| owner.task_id != task.task_id))
 }
 
 fn read(engine: &Engine, item: &InboxItem) -> Result<WebhookReading> {

@@ -7,12 +7,14 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use tracing::Instrument;
 
 use crate::error::Result;
 use crate::id::NoticeId;
 use crate::notify::{Notice, NotifyTarget, Receipt};
 use crate::station::driver::LEASE;
 use crate::station::engine::Engine;
+use crate::station::metrics;
 use crate::store::{Claim, NoticeOutcome, OutboxItem};
 use crate::task::event::{Event, TaskEvent};
 use lanes::{PutOff, Receiver, Work};
@@ -28,6 +30,13 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pauses before the second and each further attempt: 28 hours in all, as the Standard Webhooks specification
 /// suggests; then the notice is a dead letter.
 const PAUSES_S: [u64; 7] = [5, 300, 1_800, 7_200, 18_000, 36_000, 36_000];
+
+/// Notices of a receiver that does not answer are put off without an attempt; older ones are given up. Longer than the
+/// eight attempts take, so that it matters only where they are too many for the few that are made meanwhile.
+const SPARED_MAX: Duration = Duration::from_secs(3 * 24 * 3600);
+
+/// Notices put off at a time: they share the store's commits.
+const PUT_OFF_TOGETHER: usize = 16;
 
 /// The longest pause that a receiver may ask for: one that wants more is as good as gone.
 const WISH_MAX: Duration = Duration::from_secs(24 * 3600);
@@ -56,10 +65,10 @@ pub(crate) async fn run(engine: Arc<Engine>) {
                 };
                 look_at = tokio::time::Instant::now() + pause;
             }
-            sending.extend(start(&engine).into_iter().map(|(receiver, item)| deliver(&engine, receiver, item)));
+            sending.extend(next(&engine).map(|job| carry_out(&engine, job)));
         }
         tokio::select! {
-            Some(()) = sending.next() => {}
+            Some(_) = sending.next() => {}
             () = tokio::time::sleep_until(look_at), if !closed => {}
             () = engine.wake_outbox.notified(), if !closed => look_at = tokio::time::Instant::now(),
             () = engine.closed.cancelled(), if !closed => {}
@@ -73,12 +82,18 @@ pub(crate) async fn tick(engine: &Engine) -> Result<usize> {
     let mut tried = 0;
     let mut sending = FuturesUnordered::new();
     loop {
-        sending.extend(start(engine).into_iter().map(|(receiver, item)| deliver(engine, receiver, item)));
+        sending.extend(next(engine).map(|job| carry_out(engine, job)));
         match sending.next().await {
-            Some(()) => tried += 1,
+            Some(count) => tried += count,
             None => return Ok(tried),
         }
     }
+}
+
+/// Somebody says that the receiver of a target is well again: it is not spared any longer.
+pub(crate) fn forgive(engine: &Engine, target: &NotifyTarget) {
+    let to = receiver(engine, target);
+    with_lanes(engine, |lanes| lanes.forgive(&to));
 }
 
 /// Claims what is due and lines it up; how many notices, and when to look again.
@@ -88,22 +103,58 @@ async fn take_due(engine: &Engine) -> Result<(usize, Duration)> {
     let claimed = engine.store.claim_notices(&claim).await?;
     let pause = claimed.next_at.map_or(IDLE_MAX, |at| at.since(now).min(IDLE_MAX));
     let count = claimed.items.len();
+    let mut full = Vec::new();
     for item in claimed.items {
         let to = receiver(engine, &item.target);
-        if let Some(PutOff { item, until, .. }) = with_lanes(engine, |lanes| lanes.take(to, item, now)) {
-            tracing::debug!(notice_id = %item.id, %until, "a notice is put off");
-        }
+        full.extend(with_lanes(engine, |lanes| lanes.take(to, item, now)));
     }
+    put_off(engine, full).await;
     Ok((count, pause))
 }
 
-/// What is tried now. What is put off has a lease, and is claimed again when that ends.
-fn start(engine: &Engine) -> Vec<(Receiver, OutboxItem)> {
+/// One piece of work.
+enum Job {
+    Deliver(Receiver, OutboxItem),
+    PutOff(Vec<PutOff>),
+}
+
+/// What can be done now.
+fn next(engine: &Engine) -> impl Iterator<Item = Job> {
     let Work { start, put_off } = with_lanes(engine, |lanes| lanes.next(engine.now()));
-    for PutOff { item, until, spared } in put_off {
-        tracing::debug!(notice_id = %item.id, %until, spared, "a notice is put off");
+    let put_off = (!put_off.is_empty()).then_some(Job::PutOff(put_off));
+    start.into_iter().map(|(to, item)| Job::Deliver(to, item)).chain(put_off)
+}
+
+/// Does it; how many notices were tried.
+async fn carry_out(engine: &Engine, job: Job) -> usize {
+    match job {
+        Job::Deliver(to, item) => {
+            deliver(engine, to, item).await;
+            1
+        }
+        Job::PutOff(notices) => {
+            put_off(engine, notices).await;
+            0
+        }
     }
-    start
+}
+
+/// Gives notices back to the store, for later.
+async fn put_off(engine: &Engine, notices: Vec<PutOff>) {
+    let each = |PutOff { item, until, spared }: PutOff| async move {
+        let id = item.id;
+        let done = if spared && engine.now().since(item.created_at) > SPARED_MAX {
+            let reason = "Its receiver has not answered for days.".to_owned();
+            record(engine, item, Receipt::Permanent { reason }).await
+        } else {
+            engine.store.finish_notice(id, &NoticeOutcome::PutOff(until), None).await
+        };
+        if let Err(error) = done {
+            // Its lease ends, and it is claimed again.
+            tracing::warn!(notice_id = %id, %error, "a notice could not be put off");
+        }
+    };
+    futures_util::stream::iter(notices).for_each_concurrent(PUT_OFF_TOGETHER, each).await;
 }
 
 fn with_lanes<T>(engine: &Engine, work: impl FnOnce(&mut Lanes) -> T) -> T {
@@ -119,7 +170,8 @@ fn receiver(engine: &Engine, target: &NotifyTarget) -> Receiver {
 /// Tries one notice, frees its slot and records what came of it.
 async fn deliver(engine: &Engine, to: Receiver, item: OutboxItem) {
     let id = item.id;
-    let receipt = attempt(engine, &item).await;
+    let span = tracing::info_span!("deliver", task_id = %item.task_id, channel = item.target.channel);
+    let receipt = attempt(engine, &item).instrument(span).await;
     let answered = !matches!(receipt, Ok(Receipt::Retry { .. }));
     with_lanes(engine, |lanes| lanes.end(&to, answered, engine.now()));
     let recorded = match receipt {
@@ -164,6 +216,8 @@ async fn record(engine: &Engine, item: OutboxItem, receipt: Receipt) -> Result<(
     if let NoticeOutcome::Dead(reason) = &outcome {
         tracing::warn!(notice_id = %item.id, task_id = %item.task_id, reason, "a notice was given up");
     }
+    let notifier = engine.notifiers.get(&item.target.channel);
+    metrics::notice_tried(notifier.map(|notifier| notifier.channel()), &receipt);
     let tried = Event::NoticeTried { notice_id: item.id, target: item.target, attempt, receipt };
     engine.store.finish_notice(item.id, &outcome, Some(&TaskEvent::new(now, tried))).await
 }

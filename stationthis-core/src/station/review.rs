@@ -6,7 +6,7 @@ use crate::id::{NoticeId, TaskId};
 use crate::money::Usd;
 use crate::provider::RunRef;
 use crate::station::caller::Caller;
-use crate::station::{driver, settle};
+use crate::station::{driver, outbox, settle};
 use crate::store::{EventQuery, LeaseChange, NoticePage, NoticeQuery, PAGE_MAX, StoredEvent, Total, TotalsQuery};
 use crate::task::TaskRecord;
 use crate::task::event::{Event, Resolution, TaskEvent};
@@ -138,12 +138,16 @@ impl Caller {
     pub async fn requeue_notice(&self, task: TaskId, notice: NoticeId) -> Result<bool> {
         self.task(task).await?;
         let query = NoticeQuery { task: Some(task), limit: PAGE_MAX, ..NoticeQuery::default() };
-        if !self.engine.store.list_notices(&query).await?.notices.iter().any(|known| known.id == notice) {
-            return Err(Error::new(ErrorKind::NotFound, "requeue notice").with_context("notice", notice));
-        }
+        let known = self.engine.store.list_notices(&query).await?.notices.into_iter().find(|known| known.id == notice);
+        let known = known.ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "requeue notice")
+                .with_message(format!("There is no notice {notice} about task {task}."))
+        })?;
         let now = self.engine.now();
         let event = TaskEvent::new(now, Event::NoticeRequeued { notice_id: notice });
         let requeued = self.engine.store.requeue_notice(notice, now, &event).await?;
+        // Whoever asks for it believes that its receiver is well again.
+        outbox::forgive(&self.engine, &known.target);
         self.engine.wake_outbox.notify_one();
         Ok(requeued)
     }

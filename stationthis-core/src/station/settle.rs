@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::cost::{RateCard, Settlement, Usage, UsageBasis, usage};
+use rust_decimal::Decimal;
+
+use crate::cost::{RateCard, Settlement, Unit, Usage, UsageBasis, usage};
 use crate::error::{ErrorKind, Result};
 use crate::money::Usd;
 use crate::station::engine::Engine;
@@ -15,11 +17,15 @@ use crate::task::state::TaskStatus;
 /// The settlement of a task that has just ended, on the card that was pinned when it was accepted.
 pub(crate) async fn settled(engine: &Engine, task: &TaskRecord, not_run: bool) -> Result<Event> {
     let usage = if not_run { Usage::not_run() } else { used(engine, task) };
-    let settlement = match () {
+    let mut settlement = match () {
         () if not_run => Settlement::known(Usd::ZERO, UsageBasis::NotRun),
         () if waived(engine, task) => Settlement::known(Usd::ZERO, UsageBasis::Waived),
         () => priced(engine, task, &usage).await?,
     };
+    if settlement.cost_usd.is_none() && settlement.bound_usd.is_none() && !settlement.resource_changed {
+        // Nothing was measured; then it is at most what was quoted for the same resource.
+        settlement.bound_usd = task.quote.ceiling_usd;
+    }
     let over_ceiling = settlement.cost_usd.zip(task.quote.ceiling_usd).is_some_and(|(cost, ceiling)| cost > ceiling);
     Ok(Event::Settled { usage, settlement: Box::new(settlement), over_ceiling })
 }
@@ -64,6 +70,11 @@ fn used(engine: &Engine, task: &TaskRecord) -> Usage {
     let state = &task.state;
     if let Some(usage) = &state.reported_usage {
         return usage.clone();
+    }
+    let per_request = task.cost_rate.as_ref().is_some_and(|rate| rate.unit == Unit::Request);
+    if per_request && state.run_id.is_some() {
+        // A run is one request by its nature; where nobody knows whether there is one, nothing is counted.
+        return Usage::of(Unit::Request, Decimal::ONE, UsageBasis::Reported).on(state.resource.clone());
     }
     let lifetime = state.times.submitting_at.zip(state.times.ended_at);
     usage::measure(&state.provider_times, &state.receipts, engine.policy.duration, lifetime).on(state.resource.clone())

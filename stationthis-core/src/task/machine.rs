@@ -4,9 +4,11 @@ mod cancel;
 mod report;
 mod review;
 
+use crate::cost::Receipts;
 use crate::error::FailureRecord;
 use crate::id::RunId;
 use crate::task::event::{Event, TaskEvent};
+use crate::task::report::RunTimes;
 use crate::task::state::{Doubt, Flag, TaskState, TaskStatus};
 use crate::time::Timestamp;
 use crate::tool::ExactlyOnce;
@@ -46,7 +48,7 @@ pub fn step(state: &TaskState, event: &TaskEvent) -> Step {
     match &event.what {
         Event::Accepted { .. } | Event::NoticeTried { .. } | Event::NoticeRequeued { .. } => {}
         Event::SubmitStarted => step.submit_started(at),
-        Event::Submitted { run_id } | Event::LookupFound { run_id } => step.run_known(run_id, at),
+        Event::Submitted { run_id } | Event::LookupFound { run_id } => step.run_answered(run_id, at),
         Event::SubmitRefused { failure } => step.submit_refused(failure, at),
         Event::SubmitDeferred { retry_at, .. } => step.submit_deferred(*retry_at),
         Event::SubmitLost { failure, answered } => step.submit_lost(failure, *answered, at),
@@ -103,6 +105,27 @@ impl Step {
         }
     }
 
+    /// The provider names the run to us who asked: that is better than what a webhook said.
+    fn run_answered(&mut self, run_id: &RunId, at: Timestamp) {
+        if !self.state.status.is_terminal() && self.state.run_id.as_ref().is_some_and(|known| known != run_id) {
+            self.forget_run();
+        }
+        self.run_known(run_id, at);
+        self.state.run_heard = false;
+    }
+
+    /// The run that was heard of is another's: nothing that was learned of it is believed any more.
+    fn forget_run(&mut self) {
+        let state = &mut self.state;
+        state.flags.insert(Flag::ForeignRun);
+        state.status = TaskStatus::Submitting;
+        (state.run_id, state.ending, state.progress, state.live_status) = (None, None, None, None);
+        (state.times.running_at, state.times.finalizing_at) = (None, None);
+        (state.provider_times, state.receipts) = (RunTimes::default(), Receipts::default());
+        (state.resource, state.reported_usage) = (None, None);
+        state.outputs.clear();
+    }
+
     /// The run's name is known: from the answer, from a search, or from the first report.
     fn run_known(&mut self, run_id: &RunId, at: Timestamp) {
         match self.state.status {
@@ -131,7 +154,13 @@ impl Step {
     }
 
     fn submit_refused(&mut self, failure: &FailureRecord, at: Timestamp) {
-        if self.state.status == TaskStatus::Submitting {
+        if self.state.status != TaskStatus::Submitting {
+            return;
+        }
+        if self.state.doubt.is_some() {
+            // The refusal of this attempt says nothing of the one before it.
+            self.in_doubt(failure.clone(), true, at);
+        } else {
             self.end(TaskStatus::Failed, Some(failure.clone()), at, true);
         }
     }
@@ -149,14 +178,36 @@ impl Step {
         }
         if self.state.exactly_once == ExactlyOnce::IdempotencyKey {
             self.state.submit_retry_at = Some(at.plus(RESUBMIT_PAUSE));
+            self.doubt(failure.clone(), answered, at);
             return;
         }
         self.in_doubt(failure.clone(), answered, at);
     }
 
+    /// Was nothing sent that may have had an effect?
+    fn is_unsent(&self) -> bool {
+        let waiting = match self.state.status {
+            TaskStatus::Accepted => true,
+            TaskStatus::Submitting => self.state.submit_retry_at.is_some(),
+            TaskStatus::InDoubt
+            | TaskStatus::Queued
+            | TaskStatus::Running
+            | TaskStatus::Finalizing
+            | TaskStatus::Completed
+            | TaskStatus::Failed
+            | TaskStatus::Cancelled
+            | TaskStatus::TimedOut => false,
+        };
+        waiting && self.state.doubt.is_none()
+    }
+
     fn in_doubt(&mut self, failure: FailureRecord, answered: bool, at: Timestamp) {
         self.state.status = TaskStatus::InDoubt;
         self.state.times.in_doubt_at = Some(at);
+        self.doubt(failure, answered, at);
+    }
+
+    fn doubt(&mut self, failure: FailureRecord, answered: bool, at: Timestamp) {
         let (absent_since, absent_count) = (None, 0);
         self.state.doubt = Some(Doubt { since: at, answered, failure, lookups: 0, absent_since, absent_count });
     }
@@ -213,17 +264,18 @@ impl Step {
             | TaskStatus::Queued
             | TaskStatus::Running
                 if at < self.state.deadline_at => {}
-            TaskStatus::Accepted => {
+            TaskStatus::Accepted | TaskStatus::Submitting if self.is_unsent() => {
                 let reason = timed_out("notSubmitted", "It could not be submitted before its deadline.");
                 self.end(TaskStatus::Failed, reason, at, true);
             }
-            TaskStatus::Submitting if self.state.submit_retry_at.is_some() => {
-                let reason = timed_out("notSubmitted", "It could not be submitted before its deadline.");
-                self.end(TaskStatus::Failed, reason, at, true);
-            }
-            TaskStatus::Submitting | TaskStatus::InDoubt => {
+            TaskStatus::Accepted | TaskStatus::Submitting | TaskStatus::InDoubt => {
                 self.state.flags.insert(Flag::NeedsReview);
                 let reason = "The answer to the submission was lost, and nothing was heard of a run by the deadline.";
+                self.end(TaskStatus::TimedOut, timed_out("inDoubt", reason), at, false);
+            }
+            TaskStatus::Queued | TaskStatus::Running if self.state.run_heard => {
+                self.state.flags.insert(Flag::NeedsReview);
+                let reason = "A webhook named a run, but the service never said that there is one.";
                 self.end(TaskStatus::TimedOut, timed_out("inDoubt", reason), at, false);
             }
             TaskStatus::Queued | TaskStatus::Running => {

@@ -45,6 +45,12 @@ pub fn plan(state: &TaskState, now: Timestamp) -> Work {
         TaskStatus::InDoubt if can_look_up(state) => Work::Lookup,
         TaskStatus::InDoubt => Work::Rest,
         TaskStatus::Queued | TaskStatus::Running if late => Work::LastPoll,
+        // A webhook named a run that the service does not know: is there another one?
+        TaskStatus::Queued | TaskStatus::Running
+            if state.run_heard && state.counters.polls_failed > 0 && can_look_up(state) =>
+        {
+            Work::Lookup
+        }
         TaskStatus::Queued | TaskStatus::Running if cancel_pending(state) => Work::Cancel,
         TaskStatus::Queued | TaskStatus::Running => Work::Poll,
         TaskStatus::Finalizing if reason_wanted(state).is_some() => Work::Diagnose,
@@ -132,13 +138,14 @@ fn finalizing_deadline(state: &TaskState) -> Timestamp {
     state.times.finalizing_at.unwrap_or(state.times.accepted_at).plus(state.rules.finalizing_deadline())
 }
 
-/// A tenth of the time since the submission, within the policy's bounds; longer while polls fail. Where the end is
-/// expected within that step, the poll is put there: just after most runs have ended.
+/// A tenth of the time since the submission, less what the call itself may take, so that an end is known within that
+/// tenth; within the policy's bounds; longer while polls fail. Where the end is expected within that step, the poll is
+/// put there: just after most runs have ended.
 fn poll_pause(state: &TaskState, now: Timestamp, policy: &Policy) -> Duration {
     let since = state.times.submitting_at.unwrap_or(state.times.accepted_at);
     let (min, max) = (policy.poll_interval_min.min(policy.poll_interval_max), policy.poll_interval_max);
     let elapsed = now.since(since);
-    let step = (elapsed / 10).clamp(min, max);
+    let step = (elapsed / 11).clamp(min, max);
     let to_expected = state.expected_ms.map(Duration::from_millis).and_then(|expected| expected.checked_sub(elapsed));
     let step = to_expected.filter(|pause| *pause > Duration::ZERO && *pause < step).unwrap_or(step);
     let cancel_attempts = if cancel_pending(state) { state.cancel.as_ref().map_or(0, |c| c.attempts) } else { 0 };

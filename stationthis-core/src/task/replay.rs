@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::task::event::{Event, TaskEvent};
 use crate::task::machine;
-use crate::task::state::{Counters, TaskState};
+use crate::task::state::{Counters, TaskState, TaskStatus};
 
 /// Folds a task's events through the machine, the first one first: the same state that the record has, with the
 /// counters at zero (they count and decide nothing that is canonical; see [`canonical`]).
@@ -24,4 +24,21 @@ pub fn replay<'a>(events: impl IntoIterator<Item = &'a TaskEvent>) -> Result<Tas
 #[must_use]
 pub fn canonical(state: &TaskState) -> TaskState {
     TaskState { counters: Counters::default(), ..state.clone() }
+}
+
+/// Where a task was after each of its events, the first one first: nothing when the first is not the acceptance.
+#[must_use]
+pub fn statuses<'a>(events: impl IntoIterator<Item = &'a TaskEvent>) -> Vec<TaskStatus> {
+    let mut state: Option<TaskState> = None;
+    let walk = events.into_iter().map_while(|event| {
+        let next = match (&state, &event.what) {
+            (None, Event::Accepted { terms, .. }) => TaskState::accepted(event.at, terms),
+            (None, _) => return None,
+            (Some(before), _) => machine::step(before, event).state,
+        };
+        let status = next.status;
+        state = Some(next);
+        Some(status)
+    });
+    walk.collect()
 }

@@ -116,6 +116,9 @@ pub struct TaskState {
     /// The provider's run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,
+    /// The run is known from a webhook alone: the service has not yet answered us with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub run_heard: bool,
     /// How far it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
@@ -200,6 +203,7 @@ impl TaskState {
             status: TaskStatus::Accepted,
             status_reason: None,
             run_id: None,
+            run_heard: false,
             progress: None,
             live_status: None,
             times: StepTimes {

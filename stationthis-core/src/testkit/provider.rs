@@ -66,6 +66,8 @@ pub struct Calls {
 #[derive(Clone, Debug)]
 pub struct ScriptedProvider {
     id: ProviderId,
+    /// Another tool than `echo`.
+    tool: Option<ToolDefinition>,
     script: Arc<Mutex<Script>>,
     costs: CardCostModel,
     exactly_once: ExactlyOnce,
@@ -95,6 +97,7 @@ impl ScriptedProvider {
         );
         Ok(Self {
             id: ProviderId::new(id)?,
+            tool: None,
             script: Arc::default(),
             costs: CardCostModel::new(card),
             exactly_once: ExactlyOnce::Lookup,
@@ -114,6 +117,14 @@ impl ScriptedProvider {
     #[must_use]
     pub const fn with_signatures(mut self) -> Self {
         self.webhooks = WebhookAuth::ProviderSignature;
+        self
+    }
+
+    /// As this one, with another tool in place of `echo`, priced on another card.
+    #[must_use]
+    pub fn offering(mut self, tool: ToolDefinition, card: RateCard) -> Self {
+        self.tool = Some(tool.seal());
+        self.costs = CardCostModel::new(card);
         self
     }
 
@@ -137,6 +148,9 @@ impl ScriptedProvider {
     /// # Errors
     /// None in practice: the names are valid.
     pub fn tool(&self) -> Result<ToolDefinition> {
+        if let Some(tool) = &self.tool {
+            return Ok(tool.clone());
+        }
         let mut tool = ToolDefinition::new(ToolId::for_key(&self.id, "echo")?, self.id.clone(), "scripted", "Echo");
         tool.input_schema = JsonDoc::from_value(&json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema",

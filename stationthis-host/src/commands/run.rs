@@ -1,7 +1,9 @@
 //! `stationthis run`.
 
-use stationthis_core::TaskId;
+use std::time::Duration;
+
 use stationthis_core::task::TaskRecord;
+use stationthis_core::{ErrorKind, Retry, TaskId};
 
 use crate::cli::RunArgs;
 use crate::commands::report;
@@ -9,6 +11,9 @@ use crate::config::Config;
 use crate::desk::Desk;
 use crate::output::progress::TaskProgress;
 use crate::output::save::save_outputs;
+
+/// The longest pause between two looks at a task, whatever a host that is asked too often says.
+const LOOK_PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// Runs a tool, shows how far it is, saves what it made and says what it cost. Interrupted, it leaves the task going:
 /// with the same idempotency key the next run finds it again.
@@ -38,7 +43,17 @@ pub async fn run(config: &Config, args: &RunArgs) -> anyhow::Result<()> {
 pub(super) async fn follow(desk: &Desk, id: TaskId, quiet: bool) -> stationthis_core::Result<TaskRecord> {
     let mut progress = TaskProgress::new(quiet);
     loop {
-        let task = desk.glance(id).await?;
+        let task = match desk.glance(id).await {
+            Ok(task) => task,
+            // The task goes on meanwhile; only the looking has to be less often.
+            Err(error) => match (error.kind(), error.retry()) {
+                (ErrorKind::RateLimited, Retry::After(wait)) => {
+                    tokio::time::sleep(wait.min(LOOK_PAUSE_MAX)).await;
+                    continue;
+                }
+                _ => return Err(error),
+            },
+        };
         progress.show(&task);
         if task.is_terminal() {
             progress.finish();

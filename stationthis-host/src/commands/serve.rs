@@ -10,6 +10,7 @@ use crate::app::{App, SHUTDOWN_GRACE, Service, caller_id};
 use crate::cli::ServeArgs;
 use crate::config::Config;
 use crate::http::{self, HttpConfig};
+use crate::metrics::Metrics;
 
 /// Serves until SIGTERM or an interrupt; then takes nothing more, finishes what is under way and hands back the rest.
 ///
@@ -28,8 +29,13 @@ pub async fn serve(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
     if polling_alone {
         tracing::info!("no public URL is set: tasks are followed by polling alone");
     }
-    let face =
-        HttpConfig::new(caller_id()?).with_api_key(config.api_key.clone()).with_caller_limits(config.caller_limits());
+    let metrics = Metrics::install()?;
+    tokio::spawn(metrics.clone().keep(stop.clone()));
+    let face = HttpConfig::new(caller_id()?)
+        .with_api_key(config.api_key.clone())
+        .with_caller_limits(config.caller_limits())
+        .with_backups(app.backups().clone())
+        .with_metrics(metrics);
     let router = http::router(app.station().clone(), &face);
     anstream::println!("listening on http://{address}");
     http::server::serve(listener, router, face.server, stop, SHUTDOWN_GRACE).await?;

@@ -17,13 +17,19 @@ pub async fn tasks(config: &Config, args: &TasksArgs) -> anyhow::Result<()> {
     let desk = super::open(config, &args.station).await?;
     if let Some(id) = &args.task {
         let task = match id.parse() {
-            Ok(id) => desk.task(id).await,
+            Ok(id) => desk.task(id, args.all).await,
             Err(error) => Err(error),
         };
         desk.close().await?;
         return report::print(&task?, &[], args.station.json);
     }
-    let filter = TaskFilter { status: args.status.clone(), tool: args.tool.clone(), limit: args.limit };
+    let filter = TaskFilter {
+        status: args.status.clone(),
+        tool: args.tool.clone(),
+        needs_review: args.needs_review,
+        all: args.all,
+        limit: args.limit,
+    };
     let found = desk.tasks(&filter).await;
     desk.close().await?;
     let found = found?;

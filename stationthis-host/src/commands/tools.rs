@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::cli::ToolsArgs;
 use crate::commands::report::line;
 use crate::config::Config;
-use crate::output::rate_text;
 use crate::output::table::table;
+use crate::output::{exactly_once_text, rate_text};
 use crate::view::ToolView;
 
 /// Prints the tools with their prices, or one with its inputs.
@@ -52,6 +52,7 @@ fn print_one(tool: &ToolView) {
     if let Some(reason) = &tool.unpriced {
         line("", reason);
     }
+    line("lost", exactly_once_text(definition.exactly_once));
     let schema = definition.input_schema.to_value();
     let properties = schema.get("properties").and_then(Value::as_object);
     let required = schema.get("required").and_then(Value::as_array);

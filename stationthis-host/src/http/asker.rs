@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use stationthis_core::ErrorKind;
 use stationthis_core::station::Caller;
-use tokio::sync::OwnedSemaphorePermit;
 
-use crate::http::limits::Allowance;
+use crate::http::limits::{Allowance, WaitPlace};
 use crate::http::problem::Problem;
 
 /// Who a request acts for; put into it by the gate, taken by handlers.
@@ -38,7 +37,7 @@ impl Asker {
     }
 
     /// A place among those of this caller who wait for something; keep it meanwhile.
-    pub(crate) fn wait(&self) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+    pub(crate) fn wait(&self) -> Result<Option<WaitPlace>, Problem> {
         self.limits.as_ref().map(|limits| limits.wait()).transpose()
     }
 
@@ -59,9 +58,15 @@ impl<S: Sync> FromRequestParts<S> for Asker {
     }
 }
 
-/// The layer around the operator's routes.
-pub(crate) async fn operator_only(asker: Asker, request: Request, next: Next) -> Response {
+/// The layer around the operator's routes, which act across callers.
+pub(crate) async fn operator_only(
+    State(admin): State<Caller>,
+    asker: Asker,
+    mut request: Request,
+    next: Next,
+) -> Response {
     if asker.limits.is_none() {
+        request.extensions_mut().insert(Asker::operator(admin));
         return next.run(request).await;
     }
     let detail = "This is the operator's alone: a caller's API key does not open it.";

@@ -23,7 +23,6 @@ use crate::keys::ApiKeys;
 /// Without a key the address of the connection is not enough: a web page in a browser on this machine, a name that
 /// resolves to 127.0.0.1, or a tunnel that was opened for webhooks would all come from loopback. So the request must
 /// also be addressed to loopback, not come through a proxy, and not be a page of another site.
-#[derive(Debug)]
 pub(crate) struct Gate {
     station: Station,
     operator: Caller,
@@ -38,7 +37,8 @@ impl Gate {
         Self {
             operator: station.as_caller(config.caller.clone()),
             operator_key: config.api_key.as_ref().map(|key| digest(key.expose())),
-            limits: Limits::new(config.callers),
+            // Half of the connections stay free of waits, for webhooks and for what is answered at once.
+            limits: Limits::new(config.callers, config.server.connections / 2),
             keys,
             station,
         }

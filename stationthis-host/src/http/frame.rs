@@ -2,14 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use stationthis_core::ErrorKind;
+use stationthis_core::{ErrorKind, TaskId};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::http::problem::Problem;
+use crate::metrics;
 
 /// The header that carries a request's id, in both directions.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -23,9 +25,12 @@ pub(crate) async fn surround(State(timeout): State<Duration>, request: Request, 
     let id = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok()).filter(|id| harmless(id));
     let id = id.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let began = Instant::now();
+    // The path only: a query may hold a callback token. The task is named by a handler that knows it.
+    let span = tracing::info_span!("request", %method, path, request_id = id, task_id = tracing::field::Empty);
     // Dropping the handler leaves nothing half done: what it had committed stands, the rest did not happen.
-    let answer = tokio::time::timeout(timeout, next.run(request)).await;
+    let answer = tokio::time::timeout(timeout, next.run(request)).instrument(span.clone()).await;
     let mut response = answer.unwrap_or_else(|_| {
         Problem::new(StatusCode::GATEWAY_TIMEOUT, ErrorKind::Timeout, "The request took too long.").into_response()
     });
@@ -45,9 +50,14 @@ pub(crate) async fn surround(State(timeout): State<Duration>, request: Request, 
         response.headers_mut().insert(REQUEST_ID, value);
     }
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    // The path only: a query may hold a callback token.
-    tracing::debug!(%method, path, status = response.status().as_u16(), took_ms, request_id = id, "request");
+    span.in_scope(|| tracing::debug!(status = response.status().as_u16(), took_ms, "answered"));
+    metrics::answered(&method, route.as_ref(), response.status(), began);
     response
+}
+
+/// Says that the present request is about a task: its span is then in that task's trace.
+pub(crate) fn about(task: TaskId) {
+    tracing::Span::current().record("task_id", tracing::field::display(task));
 }
 
 fn harmless(id: &str) -> bool {

@@ -61,6 +61,8 @@ impl CallerLimits {
 pub(crate) struct Limits {
     limits: CallerLimits,
     callers: Mutex<HashMap<CallerId, Arc<Allowance>>>,
+    /// Those of all callers together.
+    waits: Arc<Semaphore>,
     failures: Limiter,
 }
 
@@ -72,12 +74,21 @@ pub(crate) struct Allowance {
     limits: CallerLimits,
     requests: Limiter,
     waits: Arc<Semaphore>,
+    all_waits: Arc<Semaphore>,
+}
+
+/// A place among those who wait, free again when it is dropped.
+#[derive(Debug)]
+pub(crate) struct WaitPlace {
+    _own: OwnedSemaphorePermit,
+    _of_all: OwnedSemaphorePermit,
 }
 
 impl Limits {
-    pub(crate) fn new(limits: CallerLimits) -> Self {
+    /// `waits_max`: how many requests of all callers together may wait at the same time.
+    pub(crate) fn new(limits: CallerLimits, waits_max: usize) -> Self {
         let failures = limiter(FAILURES_PER_MIN, FAILURES_PER_MIN);
-        Self { limits, callers: Mutex::default(), failures }
+        Self { limits, callers: Mutex::default(), waits: Arc::new(Semaphore::new(waits_max)), failures }
     }
 
     /// The state of a caller.
@@ -93,6 +104,7 @@ impl Limits {
             limits: self.limits,
             requests: limiter(self.limits.rate_per_min, self.limits.burst),
             waits: Arc::new(Semaphore::new(self.limits.waits)),
+            all_waits: Arc::clone(&self.waits),
         });
         callers.insert(caller.clone(), Arc::clone(&allowance));
         allowance
@@ -122,15 +134,18 @@ impl Allowance {
         })
     }
 
-    /// A place among those who wait, free again when it is dropped.
+    /// A place among those who wait.
     ///
     /// # Errors
-    /// 429 when there is none.
-    pub(crate) fn wait(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        Arc::clone(&self.waits).try_acquire_owned().map_err(|_| {
+    /// 429 when there is none, of this caller or at all.
+    pub(crate) fn wait(&self) -> Result<WaitPlace, Problem> {
+        let own = Arc::clone(&self.waits).try_acquire_owned().map_err(|_| {
             let detail = format!("At most {} requests of a caller wait at the same time.", self.limits.waits);
             too_many(&detail, WAITS_RETRY)
-        })
+        })?;
+        let of_all = Arc::clone(&self.all_waits).try_acquire_owned();
+        let of_all = of_all.map_err(|_| too_many("Too many requests of all callers wait.", WAITS_RETRY))?;
+        Ok(WaitPlace { _own: own, _of_all: of_all })
     }
 
     /// Says the limit and what is left of it, in the fields of draft-ietf-httpapi-ratelimit-headers: unlike the
@@ -173,7 +188,7 @@ mod tests {
     fn tight() -> Limits {
         let one = NonZeroU32::MIN;
         // One a minute: no test takes that long.
-        Limits::new(CallerLimits::new(one, one.saturating_add(1), 2))
+        Limits::new(CallerLimits::new(one, one.saturating_add(1), 2), 3)
     }
 
     #[test]
@@ -197,7 +212,9 @@ mod tests {
         assert_eq!(ada.wait().unwrap_err().status, 429);
         drop(limits.of(&caller("eve")).wait().unwrap());
         drop(first);
-        drop(ada.wait().unwrap());
+        let _third = ada.wait().unwrap();
+        let _fourth = limits.of(&caller("eve")).wait().unwrap();
+        assert_eq!(limits.of(&caller("bob")).wait().unwrap_err().status, 429, "all callers together have three");
     }
 
     #[test]

@@ -23,27 +23,28 @@ impl WaitQuery {
     }
 }
 
-/// `?status=&tool=&limit=&cursor=`.
+/// `?status=&tool=&needsReview=&limit=&cursor=`.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ListQuery {
     /// Statuses, separated by commas.
     pub(crate) status: Option<String>,
     /// A tool, by any of its names.
     pub(crate) tool: Option<String>,
-    limit: Option<usize>,
+    /// Only those that need review.
+    #[serde(default)]
+    pub(crate) needs_review: bool,
+    pub(crate) limit: Option<usize>,
     /// The `nextCursor` of the page before.
     pub(crate) cursor: Option<String>,
 }
 
-impl ListQuery {
-    /// The page size, zero for the store's own.
-    pub(crate) fn limit(&self) -> Result<usize, Problem> {
-        match self.limit {
-            None => Ok(0),
-            Some(limit) if (1..=PAGE_MAX).contains(&limit) => Ok(limit),
-            Some(_) => Err(Problem::malformed(format!("limit is a number from 1 to {PAGE_MAX}."))),
-        }
+/// A page size, zero for the store's own.
+pub(crate) fn page_size(limit: Option<usize>) -> Result<usize, Problem> {
+    match limit {
+        None => Ok(0),
+        Some(limit) if (1..=PAGE_MAX).contains(&limit) => Ok(limit),
+        Some(_) => Err(Problem::malformed(format!("limit is a number from 1 to {PAGE_MAX}."))),
     }
 }
 
@@ -70,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_page_has_at_least_one_and_at_most_the_stores_limit() {
-        let limit = |query: &str| parse::<ListQuery>(&format!("/x?{query}").parse().unwrap()).unwrap().limit();
+        let limit = |query: &str| page_size(parse::<ListQuery>(&format!("/x?{query}").parse().unwrap()).unwrap().limit);
         assert_eq!(limit("limit=7").unwrap(), 7);
         assert_eq!(limit("").unwrap(), 0);
         assert!(limit("limit=0").is_err() && limit("limit=501").is_err());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{FromRef, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use stationthis_core::station::Station;
@@ -14,17 +14,24 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
+use crate::housekeeping::Backups;
 use crate::http::limits::CallerLimits;
 use crate::http::problem::Problem;
 use crate::http::server::ServerLimits;
-use crate::http::{asker, auth, frame, health, keys, notify, run, tasks, tools, webhook};
+use crate::http::{
+    admin, asker, auth, costs, frame, health, keys, metrics, notices, notify, review, run, tasks, tools, webhook,
+};
 use crate::keys::ApiKeys;
+use crate::metrics::Metrics;
 
 /// Under it is what callers and the operator use.
 const INTERNAL: &str = "/api/internal";
 
 /// Under it, below [`INTERNAL`], is what is the operator's alone.
 const ADMIN: &str = "/admin";
+
+/// [`ADMIN`] in full.
+const INTERNAL_ADMIN: &str = "/api/internal/admin";
 
 /// How the HTTP face of a station behaves.
 #[derive(Clone, Debug)]
@@ -38,13 +45,24 @@ pub struct HttpConfig {
     pub callers: CallerLimits,
     /// How long requests may take.
     pub server: ServerLimits,
+    /// Where the operator's backups go; without it there are none.
+    pub backups: Option<Backups>,
+    /// What a scrape reads; without it there is nothing to scrape.
+    pub metrics: Option<Metrics>,
 }
 
 impl HttpConfig {
     /// A face whose operator acts for `caller` and is on this machine.
     #[must_use]
     pub fn new(caller: CallerId) -> Self {
-        Self { caller, api_key: None, callers: CallerLimits::default(), server: ServerLimits::default() }
+        Self {
+            caller,
+            api_key: None,
+            callers: CallerLimits::default(),
+            server: ServerLimits::default(),
+            backups: None,
+            metrics: None,
+        }
     }
 
     /// With a key.
@@ -61,6 +79,20 @@ impl HttpConfig {
         self
     }
 
+    /// With backups of the store on demand.
+    #[must_use]
+    pub fn with_backups(mut self, backups: Backups) -> Self {
+        self.backups = Some(backups);
+        self
+    }
+
+    /// With metrics to scrape.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: Metrics) -> Self {
+        self.metrics = Some(metrics);
+        self
+    }
+
     /// With other limits of requests.
     #[must_use]
     pub const fn with_server_limits(mut self, limits: ServerLimits) -> Self {
@@ -74,6 +106,8 @@ impl HttpConfig {
 pub(crate) struct Face {
     pub(crate) station: Station,
     pub(crate) keys: Arc<ApiKeys>,
+    pub(crate) backups: Option<Backups>,
+    pub(crate) metrics: Option<Metrics>,
 }
 
 impl FromRef<Face> for Station {
@@ -125,7 +159,7 @@ impl Route {
 }
 
 /// Every request that [`router`] answers; there is no other.
-pub static ROUTES: [Route; 20] = [
+pub static ROUTES: &[Route] = &[
     Route::new(Scope::Open, GET, "/healthz", |f| on(f, health::live)),
     Route::new(Scope::Open, GET, "/readyz", |f| on(f, health::ready)),
     Route::new(Scope::Provider, GET, "/api/webhook/{provider_id}/{task_id}", |f| on(f, webhook::receive)),
@@ -139,13 +173,33 @@ pub static ROUTES: [Route; 20] = [
     Route::new(Scope::Caller, GET, "/api/internal/tasks", |f| on(f, tasks::list)),
     Route::new(Scope::Caller, GET, "/api/internal/tasks/{id}", |f| on(f, tasks::show)),
     Route::new(Scope::Caller, POST, "/api/internal/tasks/{id}/cancel", |f| on(f, tasks::cancel)),
+    Route::new(Scope::Caller, GET, "/api/internal/tasks/{id}/explain", |f| on(f, review::explain)),
+    Route::new(Scope::Caller, POST, "/api/internal/tasks/{id}/notices/{notice_id}/requeue", |f| {
+        on(f, notices::requeue)
+    }),
+    Route::new(Scope::Caller, GET, "/api/internal/notices", |f| on(f, notices::list)),
+    Route::new(Scope::Caller, GET, "/api/internal/costs", |f| on(f, costs::show)),
     Route::new(Scope::Caller, GET, "/api/internal/notify", |f| on(f, notify::show)),
     Route::new(Scope::Caller, PUT, "/api/internal/notify", |f| on(f, notify::set)),
+    Route::new(Scope::Operator, GET, "/metrics", |f| on(f, metrics::show)),
     Route::new(Scope::Operator, GET, "/api/internal/admin/callers/{caller}/notify", |f| on(f, notify::show_of)),
     Route::new(Scope::Operator, PUT, "/api/internal/admin/callers/{caller}/notify", |f| on(f, notify::set_of)),
     Route::new(Scope::Operator, GET, "/api/internal/admin/keys", |f| on(f, keys::list)),
     Route::new(Scope::Operator, POST, "/api/internal/admin/keys", |f| on(f, keys::create)),
     Route::new(Scope::Operator, POST, "/api/internal/admin/keys/{key_id}/revoke", |f| on(f, keys::revoke)),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/tasks", |f| on(f, tasks::list)),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/tasks/{id}", |f| on(f, tasks::show)),
+    Route::new(Scope::Operator, POST, "/api/internal/admin/tasks/{id}/cancel", |f| on(f, tasks::cancel)),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/tasks/{id}/explain", |f| on(f, review::explain)),
+    Route::new(Scope::Operator, POST, "/api/internal/admin/tasks/{id}/resolve", |f| on(f, review::resolve)),
+    Route::new(Scope::Operator, POST, "/api/internal/admin/tasks/{id}/reconcile", |f| on(f, review::reconcile)),
+    Route::new(Scope::Operator, POST, "/api/internal/admin/tasks/{id}/notices/{notice_id}/requeue", |f| {
+        on(f, notices::requeue)
+    }),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/notices", |f| on(f, notices::list)),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/costs", |f| on(f, costs::show)),
+    Route::new(Scope::Operator, POST, "/api/internal/admin/prune", |f| on(f, admin::prune)),
+    Route::new(Scope::Operator, POST, "/api/internal/admin/backup", |f| on(f, admin::backup)),
 ];
 
 /// The whole HTTP face of a station.
@@ -158,37 +212,43 @@ pub static ROUTES: [Route; 20] = [
 pub fn router(station: Station, config: &HttpConfig) -> Router {
     let keys = Arc::new(ApiKeys::new(station.clone()));
     let gate = Arc::new(auth::Gate::new(station.clone(), Arc::clone(&keys), config));
-    let admin = routes(Scope::Operator).layer(from_fn(asker::operator_only));
-    let internal = routes(Scope::Caller)
-        .nest(ADMIN, admin)
-        // Over the fallback too: without a key nobody learns which paths exist.
-        .layer(from_fn_with_state(gate, auth::check));
-    let all = routes(Scope::Open).merge(routes(Scope::Provider)).nest(INTERNAL, internal);
-    surround(all, Face { station, keys }, &config.server)
+    let operator_only = from_fn_with_state(station.admin(), asker::operator_only);
+    // Over the fallbacks too: without a key nobody learns which paths exist.
+    let gate = from_fn_with_state(gate, auth::check);
+    let admin = routes_below(INTERNAL_ADMIN, Scope::Operator).layer(operator_only.clone());
+    let internal = routes_below(INTERNAL, Scope::Caller).nest(ADMIN, admin).layer(gate.clone());
+    let outside = routes_outside(Scope::Operator).layer(operator_only).layer(gate);
+    let open = routes_outside(Scope::Open).merge(routes_outside(Scope::Provider));
+    let all = open.merge(outside).nest(INTERNAL, internal);
+    let (backups, metrics) = (config.backups.clone(), config.metrics.clone());
+    surround(all, Face { station, keys, backups, metrics }, &config.server)
 }
 
 /// Only the webhooks of a station, for an application whose other routes are its own.
 pub fn webhook_router(station: Station) -> Router {
     let keys = Arc::new(ApiKeys::new(station.clone()));
-    surround(routes(Scope::Provider), Face { station, keys }, &ServerLimits::default())
+    surround(
+        routes_outside(Scope::Provider),
+        Face { station, keys, backups: None, metrics: None },
+        &ServerLimits::default(),
+    )
 }
 
-/// The routes of a scope, below its prefix; inner ones answer for the whole of it.
-fn routes(scope: Scope) -> Router<Face> {
-    let prefix = match scope {
-        Scope::Open | Scope::Provider => "",
-        Scope::Caller => INTERNAL,
-        Scope::Operator => "/api/internal/admin",
-    };
+/// The routes of a scope below a prefix, which they answer for the whole of.
+fn routes_below(prefix: &str, scope: Scope) -> Router<Face> {
     let mut router = Router::new();
     for route in ROUTES.iter().filter(|route| route.scope == scope) {
-        let path = route.path.strip_prefix(prefix).unwrap_or(route.path);
-        router = router.route(path, (route.handler)(route.filter));
+        if let Some(path) = route.path.strip_prefix(prefix) {
+            router = router.route(path, (route.handler)(route.filter));
+        }
     }
-    match scope {
-        Scope::Open | Scope::Provider => router,
-        Scope::Caller | Scope::Operator => router.fallback(not_found).method_not_allowed_fallback(wrong_method),
-    }
+    router.fallback(not_found).method_not_allowed_fallback(wrong_method)
+}
+
+/// The routes of a scope that are not below [`INTERNAL`].
+fn routes_outside(scope: Scope) -> Router<Face> {
+    let outside = ROUTES.iter().filter(|route| route.scope == scope && !route.path.starts_with(INTERNAL));
+    outside.fold(Router::new(), |router, route| router.route(route.path, (route.handler)(route.filter)))
 }
 
 fn surround(routes: Router<Face>, face: Face, limits: &ServerLimits) -> Router {

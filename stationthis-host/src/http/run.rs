@@ -13,6 +13,7 @@ use stationthis_core::task::TaskRecord;
 
 use crate::http::asker::Asker;
 use crate::http::body;
+use crate::http::frame;
 use crate::http::problem::Problem;
 use crate::http::query::{self, WaitQuery};
 
@@ -56,6 +57,7 @@ pub(crate) async fn run(asker: Asker, Path(tool): Path<String>, request: Request
         .with_metadata(body.metadata)
         .with_notify(body.notify);
     let mut task = asker.caller.run(wanted).await?;
+    frame::about(task.task_id);
     if let Some(wait) = wait.filter(|_| !task.is_terminal()) {
         task = asker.caller.wait(task.task_id, wait).await?;
     }

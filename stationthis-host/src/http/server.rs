@@ -13,6 +13,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::http::stream::Stream;
+
 /// What a server gives each client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -25,6 +27,8 @@ pub struct ServerLimits {
     pub body_pause: Duration,
     /// The longest a request may take, its body included.
     pub request_timeout: Duration,
+    /// How long a client may take nothing of an answer that is there.
+    pub write_pause: Duration,
 }
 
 impl Default for ServerLimits {
@@ -38,6 +42,7 @@ impl Default for ServerLimits {
             body_pause: Duration::from_secs(15),
             // The longest wait that can be asked for, and time to answer.
             request_timeout: Duration::from_secs(super::WAIT_S_MAX + 30),
+            write_pause: Duration::from_secs(15),
         }
     }
 }
@@ -86,7 +91,9 @@ pub async fn serve(
         // Answers are small; waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
+        let connection = graceful.watch(
+            builder.serve_connection(TokioIo::new(Stream::new(stream, limits.write_pause)), service).into_owned(),
+        );
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 // A client that went away is no event of ours.

@@ -10,6 +10,7 @@ use stationthis_core::task::TaskRecord;
 use stationthis_core::{ErrorKind, TaskId};
 
 use crate::http::asker::Asker;
+use crate::http::frame;
 use crate::http::problem::Problem;
 use crate::http::query::{self, ListQuery, WaitQuery};
 use crate::http::tools;
@@ -38,7 +39,8 @@ pub(crate) async fn list(asker: Asker, uri: Uri) -> Result<Response, Problem> {
         let refused = |_| Problem::malformed("cursor is the nextCursor of an earlier page.");
         query.before = Some(cursor.parse().map_err(refused)?);
     }
-    query.limit = wanted.limit()?;
+    query.needs_review = wanted.needs_review;
+    query.limit = query::page_size(wanted.limit)?;
     let page = asker.caller.list(query).await?;
     let next_cursor = page.next.map(|id| id.to_string());
     Ok(Json(Page { tasks: page.tasks, next_cursor }).into_response())
@@ -58,10 +60,12 @@ pub(crate) async fn show(asker: Asker, Path(id): Path<String>, uri: Uri) -> Resu
 
 /// `POST /api/internal/tasks/{id}/cancel`: the wish is durable when this answers; what came of it is on the record.
 pub(crate) async fn cancel(asker: Asker, Path(id): Path<String>) -> Result<Json<TaskRecord>, Problem> {
-    Ok(Json(asker.caller.cancel(task_id(&id)?).await?))
+    let task = asker.caller.cancel(task_id(&id)?).await?;
+    frame::about(task.task_id);
+    Ok(Json(task))
 }
 
 /// What is no task id names no task.
-fn task_id(text: &str) -> Result<TaskId, Problem> {
+pub(crate) fn task_id(text: &str) -> Result<TaskId, Problem> {
     text.parse().map_err(|_| Problem::new(StatusCode::NOT_FOUND, ErrorKind::NotFound, "There is no such task."))
 }

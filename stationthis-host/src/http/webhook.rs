@@ -8,6 +8,7 @@ use stationthis_core::station::{Station, WEBHOOK_BYTES_MAX};
 use stationthis_core::webhook::WebhookRequest;
 
 use crate::http::body;
+use crate::http::frame;
 use crate::http::problem::Problem;
 
 /// `POST` and `GET /api/webhook/{providerId}/{taskId}`: answers as soon as the raw webhook is durable; some services
@@ -23,6 +24,11 @@ pub(crate) async fn receive(State(station): State<Station>, request: Request) ->
     let headers = headers.collect();
     let body = body::read(request, WEBHOOK_BYTES_MAX).await?;
     let webhook = WebhookRequest::new(method, path, query, body, received_at).with_headers(headers);
+    let about = webhook.target().and_then(|(_, task)| task);
     station.receive_webhook(webhook).await?;
+    // Its token was good: it is about that task.
+    if let Some(task) = about {
+        frame::about(task);
+    }
     Ok(Json(json!({ "received": true })))
 }

@@ -130,4 +130,6 @@ fn wait(text: &str, now: Timestamp) -> Option<Duration> {
 }
 
 #[cfg(test)]
+mod contract;
+#[cfg(test)]
 mod tests;

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use stationthis_comfydeploy::sim::{Books, Misbehaviour, Sim, SimConfig, SimMachine, SimServer, SimTiming};
 use stationthis_core::store::{Claim, EventQuery, SqliteStore, TaskQuery, TaskStore};
 use stationthis_core::task::event::TaskEvent;
-use stationthis_core::task::policy::Policy;
 use stationthis_core::{TaskRecord, Timestamp};
 use tempfile::TempDir;
 

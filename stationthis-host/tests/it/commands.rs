@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// The program in a folder, with an environment that says nothing of stations.
-fn program(dir: &Path) -> Command {
+pub fn program(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stationthis"));
     command.current_dir(dir).env_clear().stdin(Stdio::null());
     command
 }
 
-fn run(dir: &Path, args: &[&str]) -> Output {
+pub fn run(dir: &Path, args: &[&str]) -> Output {
     program(dir).args(args).output().unwrap()
 }
 
-fn json_of(output: &Output) -> Value {
+pub fn json_of(output: &Output) -> Value {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
@@ -71,7 +71,7 @@ fn a_configuration_that_cannot_work_is_refused_at_start_by_its_key() {
 }
 
 /// A host that ends with its test, however that ends.
-struct Host(std::process::Child);
+pub struct Host(pub std::process::Child);
 
 impl Drop for Host {
     fn drop(&mut self) {
@@ -81,24 +81,33 @@ impl Drop for Host {
     }
 }
 
+/// The catalogue comes a moment after the port.
+fn wait_for_tools(tools: impl Fn() -> Output) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while json_of(&tools())["tools"].as_array().unwrap().is_empty() {
+        assert!(Instant::now() < deadline, "no catalogue");
+    }
+}
+
+/// A host of the simulator, and its address.
+fn serve(dir: &Path, env: &[(&str, &str)]) -> (Host, String) {
+    let mut serve = program(dir);
+    serve.args(["serve", "--sim", "--listen", "127.0.0.1:0"]).envs(env.iter().copied());
+    let mut host = Host(serve.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(host.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.trim().strip_prefix("listening on ").unwrap().to_owned();
+    (host, url)
+}
+
 #[cfg(unix)]
 #[test]
 fn a_served_host_answers_the_other_commands_and_stops_when_asked() {
     let dir = tempfile::tempdir().unwrap();
-    let mut serve = program(dir.path());
-    serve.args(["serve", "--sim", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut host = Host(serve.spawn().unwrap());
-    let mut line = String::new();
-    BufReader::new(host.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let url = line.trim().strip_prefix("listening on ").unwrap().to_owned();
-
+    let (mut host, url) = serve(dir.path(), &[]);
     let second = run(dir.path(), &["tasks", "--sim"]);
     assert!(String::from_utf8_lossy(&second.stderr).contains("in use by another host"), "one holder of a folder");
-    // The catalogue comes a moment after the port.
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while json_of(&run(dir.path(), &["tools", "--json", "--host", &url]))["tools"].as_array().unwrap().is_empty() {
-        assert!(Instant::now() < deadline, "no catalogue");
-    }
+    wait_for_tools(|| run(dir.path(), &["tools", "--json", "--host", &url]));
     let tool =
         ["run", "sdxl-portrait", "--host", &url, "--json", "-i", "prompt=a fox", "-i", "steps=3", "--out", "pictures"];
     let task = json_of(&run(dir.path(), &tool));
@@ -165,13 +174,8 @@ fn a_key_made_without_a_host_opens_it_later() {
     let set = run(dir.path(), &["notify", "set", "--sim", "--caller", "ada", "webhook:https://ada.example/x", "log"]);
     assert!(set.status.success(), "{}", String::from_utf8_lossy(&set.stderr));
 
-    let mut host = program(dir.path());
     let operator = "correct-horse-battery";
-    host.args(["serve", "--sim", "--listen", "127.0.0.1:0"]).env("STATIONTHIS_API_KEY", operator);
-    let mut host = Host(host.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
-    let mut line = String::new();
-    BufReader::new(host.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let url = line.trim().strip_prefix("listening on ").unwrap().to_owned();
+    let (_host, url) = serve(dir.path(), &[("STATIONTHIS_API_KEY", operator)]);
     let as_who = |who: &str, args: &[&str]| {
         program(dir.path())
             .args(args)
@@ -193,4 +197,25 @@ fn a_key_made_without_a_host_opens_it_later() {
     assert!(as_who(second["key"].as_str().unwrap(), &["tasks"]).status.success());
     assert!(json_of(&as_who(operator, &["keys", "revoke", key_id]))["keys"][0]["revokedAt"].is_string());
     assert!(!as_who(&key, &["tasks"]).status.success());
+}
+
+#[test]
+fn a_run_goes_on_when_the_host_is_asked_too_often() {
+    let dir = tempfile::tempdir().unwrap();
+    let operator = "correct-horse-battery";
+    let limits = [("STATIONTHIS_RATE_LIMIT_PER_MIN", "60"), ("STATIONTHIS_RATE_LIMIT_BURST", "1")];
+    let (_host, url) = serve(dir.path(), &[limits[0], limits[1], ("STATIONTHIS_API_KEY", operator)]);
+    let as_who = |who: &str, args: &[&str]| {
+        program(dir.path())
+            .args(args)
+            .args(["--host", &url, "--json"])
+            .env("STATIONTHIS_API_KEY", who)
+            .output()
+            .unwrap()
+    };
+    wait_for_tools(|| as_who(operator, &["tools"]));
+    let made = json_of(&as_who(operator, &["keys", "create", "--caller", "ada"]));
+    // The first request is the run, and the second comes too early.
+    let task = json_of(&as_who(made["key"].as_str().unwrap(), &["run", "sdxl-portrait", "-i", "prompt=a fox"]));
+    assert_eq!((&task["status"], &task["caller"]), (&json!("completed"), &json!("ada")));
 }

@@ -58,8 +58,9 @@ async fn a_webhook_is_taken_as_post_and_as_get_with_a_body() {
     let task = bench.run("sdxl-portrait", json!({})).await;
     let path = url(&bench, &task, Timestamp::now().plus(Duration::from_secs(3600)));
     let mut updates = bench.app.caller().unwrap().events();
-    let body = json!({ "run_id": "another-run", "status": "running" });
     for method in [Method::POST, Method::GET] {
+        // Of two that say the same the second is a copy, which is not counted once the first is being looked at.
+        let body = json!({ "run_id": "another-run", "status": "running", "live_status": method.as_str() });
         let (status, taken) = answer(bench.request(method, &path).json(&body)).await;
         assert_eq!((status.as_u16(), &taken["received"]), (200, &json!(true)));
     }

@@ -10,13 +10,15 @@ use stationthis_host::http::{ROUTES, Scope};
 use crate::bench::{Bench, kind};
 use crate::keys::{key_of, with_key};
 
-/// A host with a task of Ada's that goes on, and Eve, who knows everything about it but Ada's key.
+/// A host with tasks of Ada's, of which one goes on, and Eve, who knows everything about it but Ada's key.
 struct Scene {
     bench: Bench,
     ada: String,
     eve: String,
     ada_key_id: String,
     task: String,
+    /// A task of Ada's that has ended, and a notice about it.
+    told: (String, String),
 }
 
 const RUN: &str = "/api/internal/run/sdxl-portrait";
@@ -33,22 +35,29 @@ impl Scene {
         let bench = Bench::with(slow, Some("correct-horse-battery")).await;
         let (ada, ada_key_id) = key_of(&bench, "ada").await;
         let (eve, _) = key_of(&bench, "eve").await;
-        let scene = Self { bench, ada, eve, ada_key_id, task: String::new() };
-        let task = scene.run(&scene.ada).await;
-        let task = task["taskId"].as_str().unwrap().to_owned();
+        let none = String::new;
+        let scene = Self { bench, ada, eve, ada_key_id, task: none(), told: (none(), none()) };
+        let task = scene.run(&scene.ada, "order-1").await["taskId"].as_str().unwrap().to_owned();
+        let told = scene.run(&scene.ada, "order-2").await["taskId"].as_str().unwrap().to_owned();
+        let cancel = format!("/api/internal/tasks/{told}/cancel");
+        assert_eq!(scene.ask(&scene.ada, Method::POST, &cancel, None).await.0, 200);
+        let (_, ended) = scene.ask(&scene.ada, Method::GET, &format!("/api/internal/tasks/{told}?wait=30"), None).await;
+        assert_eq!(ended["status"], "cancelled", "{ended}");
+        let (_, notices) = scene.ask(&scene.ada, Method::GET, "/api/internal/notices", None).await;
+        let notice = notices["notices"][0]["id"].as_str().unwrap().to_owned();
         let notify = json!({ "notify": [{ "channel": "webhook", "address": DESK }] });
         assert_eq!(scene.ask(&scene.ada, Method::PUT, "/api/internal/notify", Some(notify)).await.0, 200);
-        Self { task, ..scene }
+        Self { task, told: (told, notice), ..scene }
     }
 
     async fn ask(&self, key: &str, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
         with_key(&self.bench, key, method, path, body).await
     }
 
-    async fn run(&self, key: &str) -> Value {
+    async fn run(&self, key: &str, idempotency_key: &str) -> Value {
         let request = self.bench.http.post(format!("{}{RUN}", self.bench.base)).bearer_auth(key);
         let request =
-            request.header("idempotency-key", "order-1").json(&json!({ "inputs": { "prompt": SECRET_PROMPT } }));
+            request.header("idempotency-key", idempotency_key).json(&json!({ "inputs": { "prompt": SECRET_PROMPT } }));
         let (status, task) = crate::bench::answer(request).await;
         assert_eq!(status, StatusCode::ACCEPTED, "{task}");
         task
@@ -79,13 +88,13 @@ async fn check(scene: &Scene, method: Method, path: &str) {
             let (status, body) = scene.ask(eve, method, &at("{id}", "sdxl-portrait"), None).await;
             assert!(status == 200 && !body.to_string().contains(&scene.task), "{path}: {body}");
         }
-        ("GET" | "POST", "/api/webhook/{provider_id}/{task_id}") => {
+        ("GET" | "POST", "/api/webhook/{provider_id}" | "/api/webhook/{provider_id}/{task_id}") => {
             let path = at("{provider_id}", "comfydeploy").replace("{task_id}", &scene.task);
             let (status, _) = scene.ask(eve, method, &path, Some(json!({ "status": "success" }))).await;
             assert_eq!(status, 401, "a caller's key is no callback token");
         }
         ("POST", "/api/internal/run/{workflow_name}") => {
-            let hers = scene.run(eve).await;
+            let hers = scene.run(eve, "order-1").await;
             assert_eq!(hers["caller"], "eve");
             assert_ne!(hers["taskId"], scene.task.as_str(), "Ada's idempotency key is Ada's");
             let told = hers["notify"].to_string();
@@ -135,6 +144,30 @@ async fn check(scene: &Scene, method: Method, path: &str) {
         ("POST", "/api/internal/admin/keys/{key_id}/revoke") => {
             forbidden(scene.ask(eve, method.clone(), &at("{key_id}", &scene.ada_key_id), None).await);
         }
+        ("GET", "/api/internal/tasks/{id}/explain") => {
+            let path = at("{id}", &scene.task);
+            absent(scene.ask(eve, Method::GET, &path, None).await);
+            assert_eq!(scene.ask(&scene.ada, Method::GET, &path, None).await.0, 200, "it is there for Ada");
+        }
+        ("POST", "/api/internal/tasks/{id}/notices/{notice_id}/requeue") => {
+            let hers = scene.run(eve, "order-3").await["taskId"].as_str().unwrap().to_owned();
+            for task in [&scene.told.0, &hers] {
+                let path = at("{id}", task).replace("{notice_id}", &scene.told.1);
+                absent(scene.ask(eve, Method::POST, &path, None).await);
+            }
+            let path = at("{id}", &scene.told.0).replace("{notice_id}", &scene.told.1);
+            assert_eq!(scene.ask(&scene.ada, Method::POST, &path, None).await.0, 200, "it is there for Ada");
+        }
+        ("GET", "/api/internal/notices" | "/api/internal/costs") => {
+            let (status, answer) = scene.ask(eve, method, path, None).await;
+            assert!(status == 200 && !answer.to_string().contains("ada"), "{answer}");
+            let asked = scene.ask(eve, Method::GET, &format!("{path}?caller=ada"), None).await;
+            assert_eq!(asked.0, 400, "{}", asked.1);
+        }
+        ("GET" | "POST", path) if path == "/metrics" || path.starts_with("/api/internal/admin/") => {
+            let path = at("{id}", &scene.told.0).replace("{notice_id}", &scene.told.1);
+            forbidden(scene.ask(eve, method.clone(), &path, None).await);
+        }
         _ => panic!("{method} {path} is not in this table: say what another caller may see there"),
     }
 }
@@ -144,19 +177,21 @@ async fn check(scene: &Scene, method: Method, path: &str) {
 async fn i17_no_caller_sees_another_callers_tasks() {
     let scene = Scene::new().await;
     let before = scene.of_ada().await;
-    for route in &ROUTES {
+    for route in ROUTES {
         check(&scene, route.method.parse().unwrap(), route.path).await;
     }
     assert_eq!(scene.of_ada().await, before, "and nothing of Ada's has changed");
 
     // The scope of each route is what its key opens: without any, nothing inside is told apart.
-    for route in &ROUTES {
+    for route in ROUTES {
         let url = format!("{}{}", scene.bench.base, route.path.replace(['{', '}'], ""));
         let status = scene.bench.http.request(route.method.parse().unwrap(), url).send().await.unwrap().status();
         let inside = matches!(route.scope, Scope::Caller | Scope::Operator);
         assert!(status == 401 || !inside, "{} {}: {status}", route.method, route.path);
-        assert_eq!(inside, route.path.starts_with("/api/internal/"), "{}", route.path);
-        assert_eq!(route.scope == Scope::Operator, route.path.starts_with("/api/internal/admin/"), "{}", route.path);
+        // Prometheus expects its own path.
+        let (metrics, admin) = (route.path == "/metrics", route.path.starts_with("/api/internal/admin/"));
+        assert_eq!(inside, metrics || route.path.starts_with("/api/internal/"), "{}", route.path);
+        assert_eq!(route.scope == Scope::Operator, metrics || admin, "{}", route.path);
     }
     let admin = ["/api/internal/admin", "/api/internal/admin/", "/api/internal/admin/nothing"];
     for path in admin {

@@ -113,6 +113,13 @@ impl Lanes {
             self.lanes.retain(|_, lane| !lane.is_idle());
         }
     }
+
+    /// Somebody says that the receiver is well again.
+    pub(super) fn forgive(&mut self, receiver: &Receiver) {
+        if let Some(lane) = self.lanes.get_mut(receiver) {
+            lane.breaker = Breaker::Closed;
+        }
+    }
 }
 
 impl Lane {

@@ -194,13 +194,18 @@ pub(super) fn release(conn: &Connection, owner: &str) -> Ran<()> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::future::join_all;
+    use rusqlite::StatementStatus;
+
     use super::*;
+    use crate::store::{SqliteStore, TaskStore};
+    use crate::testkit::store_suite::fixtures::{at, waiting};
 
     /// Claims run all the time, over whatever waits: each must be answered by an index alone, in its order.
     #[tokio::test]
     async fn claims_read_nothing_but_their_index() {
         let dir = tempfile::tempdir().unwrap();
-        let store = super::super::SqliteStore::open(dir.path().join("a.db")).await.unwrap();
+        let store = SqliteStore::open(dir.path().join("a.db")).await.unwrap();
         let conn = Connection::open(store.path()).unwrap();
         let plan = |sql: &str| {
             let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
@@ -219,5 +224,35 @@ mod tests {
         for (sql, expected) in cases {
             assert_eq!(plan(sql), expected, "{sql}");
         }
+    }
+
+    /// What a claim costs does not depend on how many wait.
+    #[tokio::test]
+    async fn a_long_queue_is_claimed_from_like_a_short_one() {
+        let steps = async |tasks: usize| {
+            let dir = tempfile::tempdir().unwrap();
+            let store = SqliteStore::open(dir.path().join("a.db")).await.unwrap();
+            let tasks: Vec<_> = (0..tasks).map(|i| waiting(&format!("caller-{}", i % 7), at(0))).collect();
+            for inserted in join_all(tasks.iter().map(|task| store.insert(task, &[]))).await {
+                inserted.unwrap();
+            }
+            let conn = Connection::open(store.path()).unwrap();
+            let now = at(9).as_micros();
+            let cases: [(&str, Vec<rusqlite::types::Value>); 4] = [
+                (DUE, vec!["comfydeploy".to_owned().into(), 10.into()]),
+                (NEXT_PROVIDER, vec![String::new().into()]),
+                (HELD, vec!["comfydeploy".to_owned().into(), now.into()]),
+                (WAITING, vec!["comfydeploy".to_owned().into(), now.into(), 10.into()]),
+            ];
+            let count = |(sql, values): (&str, Vec<_>)| {
+                let mut statement = conn.prepare(sql).unwrap();
+                let mut rows = statement.query(rusqlite::params_from_iter(values)).unwrap();
+                while rows.next().unwrap().is_some() {}
+                drop(rows);
+                statement.get_status(StatementStatus::VmStep)
+            };
+            cases.map(count)
+        };
+        assert_eq!(steps(2_000).await, steps(50).await);
     }
 }

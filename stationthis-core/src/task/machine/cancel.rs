@@ -12,9 +12,12 @@ impl Step {
             Some(CancelState { asked_at: at, by, outcome, reason: reason.map(str::to_owned), attempts: 0 })
         };
         match self.state.status {
-            TaskStatus::Accepted => self.cancel_unsent(at),
-            TaskStatus::Submitting if self.state.submit_retry_at.is_some() => self.cancel_unsent(at),
-            TaskStatus::Submitting | TaskStatus::InDoubt | TaskStatus::Queued | TaskStatus::Running => {
+            TaskStatus::Accepted | TaskStatus::Submitting if self.is_unsent() => self.cancel_unsent(at),
+            TaskStatus::Accepted
+            | TaskStatus::Submitting
+            | TaskStatus::InDoubt
+            | TaskStatus::Queued
+            | TaskStatus::Running => {
                 if self.state.cancel.is_none() {
                     self.state.cancel = wish(CancelOutcome::Pending, None);
                 }
@@ -62,15 +65,18 @@ impl Step {
         }
     }
 
-    /// The wish of a deadline is sent after the end; a caller's that was not sent by now has nothing left to stop.
+    /// After a deadline a wish is sent all the same, to the run that goes on; after any other end, or where no run is
+    /// known, there is nothing left to stop.
     pub(super) fn cancel_overtaken(&mut self, end: TaskStatus) {
+        let run_known = self.state.run_id.is_some();
         if let Some(cancel) = &mut self.state.cancel
             && cancel.outcome == CancelOutcome::Pending
-            && end != TaskStatus::TimedOut
+            && !(end == TaskStatus::TimedOut && run_known)
         {
             let ended_by_it = end == TaskStatus::Cancelled;
             cancel.outcome = if ended_by_it { CancelOutcome::Accepted } else { CancelOutcome::Refused };
-            cancel.reason = Some("The run ended first.".to_owned());
+            let reason = if run_known { "The run ended first." } else { "No run is known that could be stopped." };
+            cancel.reason = Some(reason.to_owned());
         }
     }
 

@@ -21,7 +21,13 @@ impl Step {
         if before.status.is_terminal() {
             self.reported_late(report);
         } else if before.run_id.as_ref().is_some_and(|known| *known != report.run_id) {
-            self.state.flags.insert(Flag::ForeignRun);
+            if witness == Witness::Webhook && before.run_heard {
+                // One webhook's word against another's: the later one is looked into.
+                self.forget_run();
+                self.reported_in_time(witness, report, at);
+            } else {
+                self.state.flags.insert(Flag::ForeignRun);
+            }
         } else {
             self.reported_in_time(witness, report, at);
         }
@@ -54,7 +60,9 @@ impl Step {
 
     fn reported_in_time(&mut self, witness: Witness, report: &RunReport, at: Timestamp) {
         // A report is proof of a run, whatever became of the answer to the submission (I2).
+        let heard = witness == Witness::Webhook && (self.state.run_id.is_none() || self.state.run_heard);
         self.run_known(&report.run_id, at);
+        self.state.run_heard = heard;
         let state = &mut self.state;
         output::merge(&mut state.outputs, &report.outputs);
         state.provider_times.update(&report.times);

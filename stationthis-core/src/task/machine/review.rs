@@ -62,10 +62,15 @@ impl Step {
     pub(super) fn restored(&mut self, at: Timestamp) {
         let waiting = self.state.status == TaskStatus::Accepted
             || (self.state.status == TaskStatus::Submitting && self.state.submit_retry_at.is_some());
-        if !waiting || self.state.exactly_once == ExactlyOnce::IdempotencyKey {
+        if !waiting {
+            return;
+        }
+        let restored = FailureRecord::new("restored", "The store was restored from a backup.");
+        if self.state.exactly_once == ExactlyOnce::IdempotencyKey {
+            self.doubt(restored, false, at);
             return;
         }
         self.state.submit_retry_at = None;
-        self.in_doubt(FailureRecord::new("restored", "The store was restored from a backup."), false, at);
+        self.in_doubt(restored, false, at);
     }
 }

@@ -108,6 +108,7 @@ fn any_name() -> impl Strategy<Value = String> {
         Just("flux!".to_owned()),
         "[a-c]{0,2}",
         "[a-b]{60,70}",
+        "[éßÆøŁ１Ａ画🚀\u{301}'-]{0,12}",
         "(long ){6,20}[ab]",
         any::<String>(),
     ]
@@ -126,8 +127,9 @@ proptest! {
         prop_assert!(is_slug(&slug), "{:?}", slug);
     }
 
+    /// I8.
     #[test]
-    fn names_stay_valid_unique_and_stable_over_refreshes(catalogues in prop::collection::vec(any_catalogue(), 1..6)) {
+    fn i08_names_are_valid_unique_and_stable(catalogues in prop::collection::vec(any_catalogue(), 1..6)) {
         let mut names: Vec<Names> = Vec::new();
         for tools in catalogues {
             let next = assign(&names, tools.clone());

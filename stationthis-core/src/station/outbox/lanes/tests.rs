@@ -99,6 +99,19 @@ fn a_receiver_that_does_not_answer_is_spared_then_probed_then_served_again() {
 }
 
 #[test]
+fn somebody_may_say_that_a_receiver_is_well_again() {
+    let mut lanes = Lanes::default();
+    offered(&mut lanes, "dead", 5, at(0));
+    for _ in 0..5 {
+        lanes.next(at(0));
+        lanes.end(&receiver("dead"), false, at(0));
+    }
+    lanes.forgive(&receiver("dead"));
+    offered(&mut lanes, "dead", 1, at(1));
+    assert_eq!(lanes.next(at(1)).start.len(), 1);
+}
+
+#[test]
 fn only_receivers_in_trouble_are_remembered_and_not_too_many() {
     let mut lanes = Lanes::default();
     let mut attempt = |name: &str, answered: bool| {

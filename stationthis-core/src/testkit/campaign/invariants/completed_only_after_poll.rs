@@ -1,0 +1,32 @@
+//! No task completed on a webhook's word.
+
+use crate::task::event::{Event, Witness};
+use crate::task::report::RunStatus;
+use crate::task::state::TaskStatus;
+use crate::testkit::campaign::evidence::Evidence;
+
+pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
+    let mut broken = Vec::new();
+    let books = evidence.books();
+    for (id, task) in &evidence.tasks {
+        if task.state.status != TaskStatus::Completed {
+            continue;
+        }
+        let polled = evidence.events_of(*id).iter().any(|stored| match &stored.event.what {
+            Event::Reported { witness: Witness::Poll, report } => {
+                report.status == RunStatus::Succeeded && Some(stored.event.at) == task.state.times.ended_at
+            }
+            _ => false,
+        });
+        let answered = task
+            .state
+            .run_id
+            .as_ref()
+            .and_then(|run| books.nth(&task.provider_id, run))
+            .is_some_and(|run| books.end_polled.contains_key(&run));
+        if !polled || !answered {
+            broken.push(format!("{id}: it completed, and no poll said so"));
+        }
+    }
+    broken
+}

@@ -1,0 +1,52 @@
+//! A few dozen small worlds of the seeded campaign. The large ones are played by `.ci/run`.
+
+use stationthis_core::testkit::campaign::{Crashes, Outcome, Scenario, play};
+
+/// Nothing is wrong in it; else says how to see it again.
+fn check(scenario: &Scenario) -> Outcome {
+    let outcome = play(scenario).unwrap();
+    let wrong: Vec<String> = outcome.violations.iter().map(ToString::to_string).collect();
+    let again = scenario.replay_arguments();
+    assert!(wrong.is_empty(), "{wrong:#?}\ncargo run -p stationthis-benches --bin campaign -- {again}");
+    outcome
+}
+
+#[test]
+fn hostile_worlds_lose_nothing_and_charge_nothing_twice() {
+    let mut crashes = 0;
+    for seed in 0..36 {
+        crashes += check(&Scenario::hostile(seed, 25)).figures.crashes;
+    }
+    assert!(crashes > 100, "only {crashes} crashes: the worlds are not hostile");
+}
+
+#[test]
+fn the_same_seed_plays_the_same() {
+    let scenario = Scenario::hostile(3, 25);
+    let (first, again) = (check(&scenario), check(&scenario));
+    assert_eq!(first, again);
+    assert_ne!(first.trace, check(&Scenario::hostile(4, 25)).trace);
+}
+
+/// I5, at every write of a small world and on both sides of it.
+#[test]
+fn a_crash_at_every_commit_boundary_breaks_no_promise() {
+    let scenario = Scenario::hostile(11, 2);
+    let writes = check(&scenario.clone().with_crashes(Crashes::Never)).figures.writes;
+    for write in 1..=writes {
+        for made in [false, true] {
+            let outcome = check(&scenario.clone().with_crashes(Crashes::At { write, made }));
+            assert_eq!(outcome.figures.crashes, 1, "at write {write}");
+        }
+    }
+}
+
+/// With every webhook lost, the end is found within a tenth of the time since the submission (1 s to 30 s).
+#[test]
+fn polls_alone_find_the_end_in_time() {
+    let mut figures = check(&Scenario::unheard(1, 200)).figures;
+    figures.add(check(&Scenario::unheard(2, 200)).figures);
+    assert_eq!(figures.lags.len(), 400, "every run was found by polls");
+    let share = figures.lag_share(990).unwrap();
+    assert!(share <= 1000, "the p99 is {share} thousandths of the limit");
+}

@@ -1,0 +1,58 @@
+//! Pruning, backing up, restoring.
+
+mod backups;
+mod restore;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use stationthis_core::station::Station;
+use stationthis_core::store::SqliteStore;
+use stationthis_core::{Error, ErrorKind, Result, Timestamp};
+
+use crate::data_dir::DataDir;
+
+pub use backups::{Backup, Backups};
+pub use restore::{Restored, restore};
+
+/// Copies the database of a data folder that no host has open; see [`Backups::make_at`].
+///
+/// # Errors
+/// As [`Backups::make_at`]; `NotFound` when there is no database.
+pub async fn back_up(data: &DataDir, path: &Path) -> Result<Backup> {
+    if !data.database().exists() {
+        return Err(Error::new(ErrorKind::NotFound, "back up the store")
+            .with_message(format!("{} is not there: no host has run over this folder.", data.database().display())));
+    }
+    let store = SqliteStore::open(data.database()).await?;
+    Backups::new(Arc::new(store), data.backups()).make_at(path).await
+}
+
+/// A century: more is a typing error.
+pub const PRUNE_DAYS_MAX: u32 = 36_500;
+
+/// What was pruned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Pruned {
+    /// How many tasks were forgotten.
+    pub pruned: usize,
+    /// They had ended before this.
+    pub before: Timestamp,
+}
+
+/// Forgets tasks that ended more than so many days before `now`; see [`Station::prune`].
+///
+/// # Errors
+/// `InvalidInput` for no days at all or more than [`PRUNE_DAYS_MAX`]; `StoreUnavailable`.
+pub async fn prune(station: &Station, days: u32, now: Timestamp) -> Result<Pruned> {
+    if days == 0 || days > PRUNE_DAYS_MAX {
+        return Err(Error::new(ErrorKind::InvalidInput, "prune tasks")
+            .with_message(format!("The age is 1 to {PRUNE_DAYS_MAX} days.")));
+    }
+    let before = now.minus(Duration::from_secs(24 * 3600).saturating_mul(days));
+    Ok(Pruned { pruned: station.prune(before).await?, before })
+}

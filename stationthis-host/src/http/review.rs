@@ -1,0 +1,32 @@
+//! Why a task is what it is, and what a person does about it.
+
+use axum::Json;
+use axum::extract::{Path, Request};
+use stationthis_core::task::TaskRecord;
+use stationthis_core::task::event::Resolution;
+
+use crate::http::asker::Asker;
+use crate::http::body;
+use crate::http::problem::Problem;
+use crate::http::tasks::task_id;
+use crate::story::Story;
+
+/// `GET …/tasks/{id}/explain`: the whole story, and whether the record follows from it.
+pub(crate) async fn explain(asker: Asker, Path(id): Path<String>) -> Result<Json<Story>, Problem> {
+    Ok(Json(Story::new(asker.caller.explain(task_id(&id)?).await?)?))
+}
+
+/// `POST /api/internal/admin/tasks/{id}/resolve`.
+pub(crate) async fn resolve(
+    asker: Asker,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Json<TaskRecord>, Problem> {
+    let resolution: Resolution = body::read_json(request).await?;
+    Ok(Json(asker.caller.resolve_task(task_id(&id)?, resolution).await?))
+}
+
+/// `POST /api/internal/admin/tasks/{id}/reconcile`.
+pub(crate) async fn reconcile(asker: Asker, Path(id): Path<String>) -> Result<Json<TaskRecord>, Problem> {
+    Ok(Json(asker.caller.reconcile(task_id(&id)?).await?))
+}

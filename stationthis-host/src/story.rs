@@ -1,0 +1,70 @@
+//! What happened to a task, for people.
+
+mod sentence;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use stationthis_core::station::Explanation;
+use stationthis_core::task::TaskRecord;
+use stationthis_core::task::event::TaskEvent;
+use stationthis_core::task::replay;
+use stationthis_core::task::state::TaskStatus;
+use stationthis_core::{Error, ErrorKind, Result, Timestamp};
+
+/// A task with all that happened to it, in order, and a sentence for each.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Story {
+    /// The task as it is.
+    pub task: TaskRecord,
+    /// Does folding the events through the machine give the task's state again? `false` is a defect: report it.
+    pub replays: bool,
+    /// What happened; at most 10,000 events.
+    pub events: Vec<StoryEvent>,
+}
+
+/// One thing that happened to a task.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct StoryEvent {
+    /// Its number: grows with every event of every task.
+    pub seq: u64,
+    /// When, by the station's clock.
+    pub at: Timestamp,
+    /// Milliseconds since the task was accepted.
+    pub after_ms: u64,
+    /// What happened, in a sentence.
+    pub summary: String,
+    /// Where the task was after it.
+    pub status: TaskStatus,
+    /// The event as it is stored: `event` is its kind, `v` the version of its shape.
+    pub raw: Value,
+}
+
+impl Story {
+    /// Tells what a station knows.
+    ///
+    /// # Errors
+    /// `Unexpected` when an event cannot be written as JSON.
+    pub fn new(explanation: Explanation) -> Result<Self> {
+        let Explanation { task, events, replays, .. } = explanation;
+        let accepted_at = task.state.times.accepted_at;
+        let statuses = replay::statuses(events.iter().map(|stored| &stored.event));
+        let told = events.iter().zip(statuses).map(|(stored, status)| {
+            let TaskEvent { at, what, .. } = &stored.event;
+            let raw = serde_json::to_value(&stored.event)
+                .map_err(|e| Error::new(ErrorKind::Unexpected, "tell a task's story").with_source(e))?;
+            Ok(StoryEvent {
+                seq: stored.seq,
+                at: *at,
+                after_ms: u64::try_from(at.since(accepted_at).as_millis()).unwrap_or(u64::MAX),
+                summary: sentence::of(what, &task),
+                status,
+                raw,
+            })
+        });
+        Ok(Self { events: told.collect::<Result<_>>()?, task, replays })
+    }
+}
