@@ -27,6 +27,9 @@ const IDLE: &str = "idle";
 /// The name of the station: it takes back what its former self held.
 const INSTANCE: &str = "bench";
 
+/// Runs that are older than a burst are polled this seldom; so are these, which are new.
+const POLL_PAUSE: Duration = Duration::from_secs(30);
+
 /// The longest wait for the host to have submitted its tasks, or to have processed its webhooks.
 const WAIT: Duration = Duration::from_secs(120);
 
@@ -41,6 +44,8 @@ pub async fn station(dir: &Path, runs: usize, public_url: &str) -> Result<(Stati
     let provider = Arc::new(AtOnce::new(RunStatus::Running, "running")?);
     let mut policy = Policy::default();
     policy.runs_max = runs;
+    policy.poll_interval_min = POLL_PAUSE;
+    policy.poll_interval_max = POLL_PAUSE;
     let station = Station::builder()
         .provider(provider.clone())
         .store(Arc::new(SqliteStore::open(dir.join("bench.db")).await?))
