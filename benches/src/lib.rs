@@ -5,6 +5,7 @@ pub mod hooks;
 pub mod memory;
 pub mod process;
 pub mod provider;
+pub mod sigkill;
 
 use anyhow::Result;
 use stationthis_comfydeploy::ComfyDeploy;

@@ -62,7 +62,7 @@ handle.shutdown(Duration::from_secs(5)).await?;
 //! | [`webhook`] | a webhook as data, and the keys of callback URLs |
 //! | [`error`] | the one error type: kind, may it be tried again, could it have happened |
 //! | [`id`], [`money`], [`time`], [`secret`], [`json_doc`] | vocabulary |
-//! | `testkit` | a scripted provider, a clock moved by hand, a store that stops, faults by plan, the contracts as suites (feature `testkit`) |
+//! | `testkit` | a scripted provider, a clock moved by hand, a store that stops, faults by plan, the contracts as suites, a seeded campaign (feature `testkit`) |
 //!
 //! # Features
 //!

@@ -1,6 +1,7 @@
 //! For tests of applications, providers, stores and notifiers (feature `testkit`): a clock that is moved by hand, a
 //! provider that says what it is told to, a store that stops at a chosen step, for killing the process there, wrappers
-//! that make any implementation fail by a plan, and the contracts of the traits as suites.
+//! that make any implementation fail by a plan, the contracts of the traits as suites, and a seeded campaign over the
+//! whole station.
 
 pub mod campaign;
 mod clock;

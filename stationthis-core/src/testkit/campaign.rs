@@ -107,7 +107,8 @@ async fn played(scenario: &Scenario, open: OpenStore) -> Result<Outcome> {
     let seen = world.tally.wrong.iter().map(|what| Violation { invariant: "world", what: what.clone() });
     outcome.violations.extend(seen);
     if let Some((store, station)) = rest {
-        let evidence = Evidence::gather(&world, store.as_ref(), &station).await?;
+        let (outside, told) = (&world.outside, world.receivers.told());
+        let evidence = Evidence::gather(outside, &world.asked, told, store.as_ref(), &station).await?;
         outcome.violations.extend(invariants::broken(&evidence));
         outcome.figures = Figures::of(&world, &evidence);
         outcome.trace = outcome::trace(&evidence)?;

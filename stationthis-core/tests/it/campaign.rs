@@ -1,6 +1,13 @@
 //! A few dozen small worlds of the seeded campaign. The large ones are played by `.ci/run`.
 
+#[cfg(feature = "sqlite")]
+use std::sync::Arc;
+
+#[cfg(feature = "sqlite")]
+use stationthis_core::store::{SqliteStore, TaskStore};
 use stationthis_core::testkit::campaign::{Crashes, Outcome, Scenario, play};
+#[cfg(feature = "sqlite")]
+use stationthis_core::testkit::campaign::{OpenStore, play_over};
 
 /// Nothing is wrong in it; else says how to see it again.
 fn check(scenario: &Scenario) -> Outcome {
@@ -49,4 +56,23 @@ fn polls_alone_find_the_end_in_time() {
     assert_eq!(figures.lags.len(), 400, "every run was found by polls");
     let share = figures.lag_share(990).unwrap();
     assert!(share <= 1000, "the p99 is {share} thousandths of the limit");
+}
+
+/// Each start opens the file again, as the next process does.
+#[cfg(feature = "sqlite")]
+#[test]
+fn a_file_plays_as_memory_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("campaign.sqlite3");
+    let open: OpenStore = Arc::new(move || {
+        let path = path.clone();
+        Box::pin(async move {
+            let store: Arc<dyn TaskStore> = Arc::new(SqliteStore::open(path).await?);
+            Ok(store)
+        })
+    });
+    let scenario = Scenario::hostile(5, 12);
+    let in_memory = check(&scenario);
+    assert!(in_memory.figures.crashes > 0);
+    assert_eq!(play_over(&scenario, open).unwrap(), in_memory);
 }

@@ -54,8 +54,7 @@ async fn three_drivers_share_the_work_and_do_nothing_twice() {
         ids.push(one.as_caller(caller("ada")).run(request).await.unwrap().task_id);
     }
     for _ in 0..60 {
-        let (a, b, c) = tokio::join!(one.tick(), two.tick(), three.tick());
-        (a.unwrap(), b.unwrap(), c.unwrap());
+        tokio::try_join!(one.tick(), two.tick(), three.tick()).unwrap();
         clock.advance(Duration::from_secs(1));
         if open(&one, &ids).await == 0 {
             break;

@@ -134,12 +134,11 @@ fn transact(conn: &Connection, batch: &mut [Box<dyn Job>]) -> Result<()> {
     if attempt(conn, batch, run_together)? { Ok(()) } else { attempt(conn, batch, run_apart).map(drop) }
 }
 
+/// A way to run the jobs of a batch in a transaction that is open; false when another way may do.
+type Way = fn(&Connection, &mut [Box<dyn Job>]) -> Result<bool>;
+
 /// One transaction; false when it was rolled back because of a job, and another way may do.
-fn attempt(
-    conn: &Connection,
-    batch: &mut [Box<dyn Job>],
-    run: fn(&Connection, &mut [Box<dyn Job>]) -> Result<bool>,
-) -> Result<bool> {
+fn attempt(conn: &Connection, batch: &mut [Box<dyn Job>], run: Way) -> Result<bool> {
     let lost = |error| Failure::Sql(error).into_error("begin transaction");
     execute(conn, "BEGIN IMMEDIATE").map_err(lost)?;
     let done = run(conn, batch);

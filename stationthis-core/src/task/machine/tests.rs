@@ -1,4 +1,5 @@
 mod details;
+mod doubts;
 
 use std::time::Duration;
 

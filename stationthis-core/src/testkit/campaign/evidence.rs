@@ -14,7 +14,6 @@ use crate::testkit::campaign::books::Books;
 use crate::testkit::campaign::client::Asked;
 use crate::testkit::campaign::provider::Outside;
 use crate::testkit::campaign::receiver::Told;
-use crate::testkit::campaign::world::World;
 
 /// What one caller can see.
 #[derive(Debug)]
@@ -45,7 +44,13 @@ pub(super) struct Evidence<'a> {
 const OTHERS_ASKED: usize = 8;
 
 impl<'a> Evidence<'a> {
-    pub(super) async fn gather(world: &'a World, store: &dyn TaskStore, station: &Station) -> Result<Self> {
+    pub(super) async fn gather(
+        outside: &'a Arc<Outside>,
+        asked: &'a [Asked],
+        all_told: Vec<Told>,
+        store: &dyn TaskStore,
+        station: &Station,
+    ) -> Result<Self> {
         let tasks = tasks_of(station, None).await?;
         let mut events: BTreeMap<TaskId, Vec<StoredEvent>> = BTreeMap::new();
         for event in events_of(store, None).await? {
@@ -56,17 +61,16 @@ impl<'a> Evidence<'a> {
             notices.entry(notice.task_id).or_default().push(notice);
         }
         let mut told: BTreeMap<TaskId, Vec<Told>> = BTreeMap::new();
-        for one in world.receivers.told() {
+        for one in all_told {
             told.entry(one.task).or_default().push(one);
         }
         let totals = station.admin().totals(TotalsQuery::default()).await?;
         let mut sights = Vec::new();
-        let callers: BTreeSet<CallerId> = world.asked.iter().map(|asked| asked.caller.clone()).collect();
+        let callers: BTreeSet<CallerId> = asked.iter().map(|asked| asked.caller.clone()).collect();
         for caller in callers {
             sights.push(sight(store, station, caller, &tasks).await?);
         }
-        let outside = &world.outside;
-        Ok(Self { outside, asked: &world.asked, tasks, events, notices, told, totals, sights })
+        Ok(Self { outside, asked, tasks, events, notices, told, totals, sights })
     }
 
     /// The truth.

@@ -204,7 +204,7 @@ fn refused(effect: Effect) -> Error {
 }
 
 /// Waits for a store without giving way: virtual time stands still meanwhile, and nothing overtakes.
-fn at_once<T>(operation: impl Future<Output = T>) -> T {
+pub(super) fn at_once<T>(operation: impl Future<Output = T>) -> T {
     struct Unpark(std::thread::Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -212,7 +212,8 @@ fn at_once<T>(operation: impl Future<Output = T>) -> T {
         }
     }
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut operation = pin!(operation);
+    // Unconstrained: the runtime's budget would be used up for good, as nothing gives way here.
+    let mut operation = pin!(tokio::task::unconstrained(operation));
     loop {
         match operation.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(done) => return done,

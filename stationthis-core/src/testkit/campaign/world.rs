@@ -22,7 +22,7 @@ use crate::testkit::campaign::provider::{Class, HostileProvider, Outside};
 use crate::testkit::campaign::receiver::{CampaignNotifier, Receivers};
 use crate::testkit::campaign::rng::Rng;
 use crate::testkit::campaign::scenario::Scenario;
-use crate::testkit::campaign::store::{Control, MortalStore};
+use crate::testkit::campaign::store::{Control, MortalStore, at_once};
 use crate::time::{Clock, Timestamp, TokioClock};
 use crate::webhook::CallbackKeys;
 
@@ -276,7 +276,7 @@ impl World {
         let (outside, receivers, keys) = (self.outside.clone(), self.receivers.clone(), self.keys.clone());
         Box::pin(async move {
             let started = async {
-                let inner = open().await?;
+                let inner = at_once(open())?;
                 let store = Arc::new(MortalStore::new(inner.clone(), control));
                 let mut builder = Station::builder()
                     .store(store)
