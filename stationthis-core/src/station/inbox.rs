@@ -25,12 +25,12 @@ pub const WEBHOOK_BYTES_MAX: usize = 1024 * 1024;
 const BATCH: usize = 256;
 
 /// Tasks whose webhooks are processed at a time: enough that their commits share the wait for the disk, few enough that a
-/// webhook that comes in does not wait behind a queue of them.
-const SIDE_BY_SIDE: usize = 16;
+/// webhook that comes in finds room in the same transaction.
+const SIDE_BY_SIDE: usize = 64;
 
 /// The shortest time between two looks: the first webhook is processed at once, and those that follow it closely together,
-/// so that answering them comes first and several of a task share one commit. Less than anybody notices.
-const GATHER: Duration = Duration::from_millis(100);
+/// so that answering them comes first and several of a task share one commit. Nobody notices so little.
+const GATHER: Duration = Duration::from_millis(200);
 
 /// The longest sleep: another process may have received a webhook.
 const IDLE_MAX: Duration = Duration::from_secs(2);

@@ -140,7 +140,7 @@ async fn webhooks_that_follow_closely_share_a_commit() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!((bench.task(id).await.revision, waiting(&bench).await), (first, 3), "they gather");
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    tokio::time::sleep(Duration::from_millis(150)).await;
     assert_eq!(processed(4).await, first + 1, "one commit for all");
     handle.shutdown(Duration::from_secs(5)).await.unwrap();
 }

@@ -11,10 +11,10 @@ use crate::error::{Effect, Error, ErrorKind, Result, Retry};
 
 /// Writes that wait; a caller beyond them waits to be let in. Four transactions' worth, so that the next one is always
 /// full under load, and the memory they hold stays small.
-const QUEUE_MAX: usize = 256;
+const QUEUE_MAX: usize = 512;
 
 /// Writes in one transaction: one wait for the disk serves so many callers; more would only make the first wait longer.
-const BATCH_MAX: usize = 64;
+const BATCH_MAX: usize = 128;
 
 /// The handle of the writer thread. Dropped, it waits until the thread has closed the database.
 #[derive(Debug)]
