@@ -1,8 +1,10 @@
 //! What the benches and the measuring programs share. The figures and their commands are in `docs/benchmarks.md`.
 
 pub mod campaign;
+pub mod hooks;
 pub mod memory;
 pub mod process;
+pub mod provider;
 pub mod sigkill;
 
 use anyhow::Result;

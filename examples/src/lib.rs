@@ -24,6 +24,11 @@ pub struct Embed;
 #[doc = include_str!("../../docs/providers.md")]
 pub struct Providers;
 
+/// `docs/testing.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/testing.md")]
+pub struct Testing;
+
 /// `docs/comfydeploy.md`.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/comfydeploy.md")]

@@ -58,7 +58,8 @@ fn check_token(request: &WebhookRequest) {
     if KEYS.verify(request).is_err() {
         return;
     }
-    let (provider, task) = request.target().expect("an accepted request names its task");
+    let (provider, task) = request.target().expect("an accepted request names its provider");
+    let task = task.expect("and its task");
     let token = request.query.split('&').find_map(|pair| pair.strip_prefix("t=")).expect("and has a token");
     let mut parts = token.splitn(3, '.').skip(1);
     let expiry: i64 = parts.next().and_then(|s| s.parse().ok()).expect("with a time");

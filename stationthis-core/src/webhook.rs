@@ -285,6 +285,25 @@ mod tests {
     }
 
     #[test]
+    fn a_request_says_whom_it_is_for_and_keeps_the_rest_of_its_query() {
+        let with =
+            |path: &str, query: &str| WebhookRequest::new("POST", path, query, Bytes::new(), Timestamp::from_micros(0));
+        let task = TaskId::generate();
+        for (path, target) in [
+            (format!("/base/api/webhook/comfydeploy/{task}/"), Some((provider(), Some(task)))),
+            ("/api/webhook/comfydeploy".to_owned(), Some((provider(), None))),
+            ("/api/webhook/comfydeploy/x".to_owned(), None),
+            ("/api/webhook/".to_owned(), None),
+            (format!("/api/hook/comfydeploy/{task}"), None),
+        ] {
+            assert_eq!(with(&path, "").target(), target, "{path}");
+        }
+        for (query, rest) in [("a=1&t=k1.2.ab&b=t=3", "a=1&b=t=3"), ("t=x", ""), ("", ""), ("at=1", "at=1")] {
+            assert_eq!(with("/", query).query_without_token(), rest, "{query}");
+        }
+    }
+
+    #[test]
     fn key_ids_and_keys_have_bounds() {
         let taken = |id: &str, bytes: usize| CallbackKeys::new(id, Secret::new("n".repeat(bytes))).is_ok();
         assert!(taken("k", 32) && taken("0123456789abcdeF", 33));

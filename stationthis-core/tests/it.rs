@@ -16,6 +16,9 @@ mod contracts;
 mod costs;
 #[path = "it/crashes.rs"]
 mod crashes;
+#[cfg(feature = "sqlite")]
+#[path = "it/drivers.rs"]
+mod drivers;
 #[path = "it/fairness.rs"]
 mod fairness;
 #[path = "it/hooks.rs"]

@@ -31,9 +31,7 @@ impl Costs {
                 Error::new(ErrorKind::InvalidInput, "add up costs").with_message("A month is given as 2026-11.")
             );
         }
-        let mut query = TotalsQuery::default();
-        query.month = month;
-        let totals = caller.totals(query).await?;
+        let totals = caller.totals(TotalsQuery { month, ..TotalsQuery::default() }).await?;
         let too_large = || Error::new(ErrorKind::Corrupt, "add up costs").with_message("The sum is out of range.");
         let cost_usd = totals.iter().try_fold(Usd::ZERO, |sum, total| sum.checked_add(total.cost_usd));
         Ok(Self {

@@ -39,8 +39,10 @@ pub fn quote_text(quote: &Quote) -> String {
 /// What a task cost, in words: an unknown cost is called so, with its bound.
 #[must_use]
 pub fn cost_text(task: &TaskRecord) -> String {
-    if let Some(cost) = task.state.cost_usd {
-        return format!("${cost}");
+    if let Some(cost) = task.state.charged_usd() {
+        let reviewed =
+            task.state.reconciled.as_ref().is_some_and(|found| found.settlement.cost_usd != task.state.cost_usd);
+        return if reviewed { format!("${cost}, as reviewed") } else { format!("${cost}") };
     }
     if !task.is_terminal() {
         return "not settled yet".to_owned();

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::station::engine::Engine;
-use crate::store::{LeaseChange, Put, RESTORED_DOCUMENT, TaskQuery};
+use crate::store::{LeaseChange, PAGE_MAX, Put, RESTORED_DOCUMENT, TaskQuery};
 use crate::task::event::Event;
 use crate::task::state::TaskStatus;
 use crate::time::Timestamp;
@@ -15,9 +15,8 @@ pub(crate) async fn after_restore(engine: &Engine) -> Result<()> {
     let backup_at: Option<Timestamp> = serde_json::from_slice(&document.bytes)
         .map_err(|e| Error::new(ErrorKind::Corrupt, "read the mark of a restored store").with_source(e))?;
     let Some(backup_at) = backup_at else { return Ok(()) };
-    let mut query = TaskQuery::default();
-    query.statuses = vec![TaskStatus::Accepted, TaskStatus::Submitting];
-    query.limit = crate::store::PAGE_MAX;
+    let statuses = vec![TaskStatus::Accepted, TaskStatus::Submitting];
+    let mut query = TaskQuery { statuses, limit: PAGE_MAX, ..TaskQuery::default() };
     let mut count = 0_usize;
     loop {
         let page = engine.store.list(&query).await?;

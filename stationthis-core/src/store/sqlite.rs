@@ -208,7 +208,7 @@ impl TaskStore for SqliteStore {
 
     async fn finish_notice(&self, id: NoticeId, outcome: &NoticeOutcome, event: Option<&TaskEvent>) -> Result<()> {
         let (outcome, event) = (outcome.clone(), event.map(events::to_json).transpose()?);
-        self.writer.run("finish notice", move |conn| outbox::finish(conn, id, &outcome, event)).await
+        self.writer.run("finish notice", move |conn| outbox::finish(conn, id, &outcome, event.as_deref())).await
     }
 
     async fn list_notices(&self, query: &NoticeQuery) -> Result<NoticePage> {

@@ -67,7 +67,7 @@ struct Life {
     crashed: bool,
 }
 
-impl<T: ?Sized> Faulty<T> {
+impl<T: ?Sized + Send + Sync> Faulty<T> {
     /// Wraps `inner`.
     #[must_use]
     pub fn new(inner: Arc<T>, plan: FaultPlan) -> Self {

@@ -16,6 +16,11 @@ use stationthis_core::webhook::{CallbackKeys, WebhookRequest};
 use stationthis_core::{CallerId, Clock, Error, RunId, TaskId, TaskRecord, Timestamp};
 use tokio::sync::broadcast;
 
+/// When it is, on every bench, at first.
+pub(crate) fn start() -> Timestamp {
+    Timestamp::from_micros(1_764_000_000_000_000)
+}
+
 pub(crate) struct Bench {
     pub(crate) provider: ScriptedProvider,
     pub(crate) clock: Arc<ManualClock>,
@@ -36,8 +41,7 @@ impl Bench {
     }
 
     pub(crate) async fn with_policy(store: Arc<dyn TaskStore>, provider: ScriptedProvider, policy: Policy) -> Self {
-        let start = Timestamp::from_micros(1_764_000_000_000_000);
-        let clock = Arc::new(ManualClock::starting_at(start));
+        let clock = Arc::new(ManualClock::starting_at(start()));
         let (keys, _) = CallbackKeys::generate().unwrap();
         let events = EventsNotifier::new();
         let notices = events.subscribe();
@@ -60,8 +64,11 @@ impl Bench {
         self.station.as_caller(caller("ada")).run(request(prompt)).await.unwrap()
     }
 
+    /// A task; its events must give its state, whatever the test is about.
     pub(crate) async fn task(&self, id: TaskId) -> TaskRecord {
-        self.station.admin().task(id).await.unwrap()
+        let explained = self.station.admin().explain(id).await.unwrap();
+        assert!(explained.replays, "folding its events gives another state: {:?}", explained.events);
+        explained.task
     }
 
     /// Does what is due now until nothing is.

@@ -37,7 +37,7 @@ fn the_same_seed_plays_the_same() {
 
 /// I5, at every write of a small world and on both sides of it.
 #[test]
-fn i05_a_crash_at_every_commit_boundary() {
+fn a_crash_at_every_commit_boundary_breaks_no_promise() {
     let scenario = Scenario::hostile(11, 2);
     let writes = check(&scenario.clone().with_crashes(Crashes::Never)).figures.writes;
     for write in 1..=writes {

@@ -1,6 +1,7 @@
 //! Webhooks that need no token of ours: signed by their service, known by their run alone.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use stationthis_core::store::{Claim, MemoryStore};
@@ -69,13 +70,13 @@ async fn forged_webhooks_are_refused_and_strangers_expire() {
     assert_eq!(waiting(&bench).await, 1, "its run may become known");
     let claim = Claim {
         owner: "look".to_owned(),
-        now: bench.clock.now().plus(std::time::Duration::from_secs(5)),
-        lease: std::time::Duration::ZERO,
+        now: bench.clock.now().plus(Duration::from_secs(5)),
+        lease: Duration::ZERO,
         limit: 1,
     };
     let kept = bench.store.claim_inbox(&claim).await.unwrap().items;
     assert!(!format!("{kept:?}").contains("canary"), "no credentials are kept: {kept:?}");
-    bench.clock.advance(std::time::Duration::from_secs(3_601));
+    bench.clock.advance(Duration::from_secs(3_601));
     bench.settle().await;
     assert_eq!(waiting(&bench).await, 0, "it expired");
 }
@@ -106,4 +107,40 @@ async fn copies_are_kept_once_and_counted_and_the_raw_body_is_in_the_story() {
         .collect();
     assert_eq!(raw, [(true, Some("k1".to_owned()), 3)]);
     assert!(explained.replays);
+}
+
+/// The first of a burst is processed at once; those behind it wait a moment, and become one commit.
+#[tokio::test(start_paused = true)]
+async fn webhooks_that_follow_closely_share_a_commit() {
+    let bench = Bench::new().await;
+    let id = bench.run("x").await.task_id;
+    bench.settle().await;
+    let task = bench.task(id).await;
+    let hook = |nth: u32| {
+        let mut running = report(RunStatus::Running);
+        running.live_status = Some(format!("step {nth}"));
+        bench.hook_request(&task, &running)
+    };
+    // While somebody works the paused time stands still.
+    let processed = async |count: u32| {
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+            let task = bench.task(id).await;
+            if task.state.counters.webhooks == count {
+                return task.revision;
+            }
+        }
+        panic!("{count} webhooks are not processed");
+    };
+    let handle = bench.station.start().await.unwrap();
+    bench.station.receive_webhook(hook(1)).await.unwrap();
+    let first = processed(1).await;
+    for nth in 2..5 {
+        bench.station.receive_webhook(hook(nth)).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!((bench.task(id).await.revision, waiting(&bench).await), (first, 3), "they gather");
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert_eq!(processed(4).await, first + 1, "one commit for all");
+    handle.shutdown(Duration::from_secs(5)).await.unwrap();
 }

@@ -35,8 +35,7 @@ fn found() -> Resolution {
 }
 
 async fn for_review(bench: &Bench) -> usize {
-    let mut query = TaskQuery::default();
-    query.needs_review = true;
+    let query = TaskQuery { needs_review: true, ..TaskQuery::default() };
     bench.station.admin().list(query).await.unwrap().tasks.len()
 }
 

@@ -42,7 +42,7 @@ fn print_story(story: &Story) {
     for event in &story.events {
         // Seconds are enough beside the exact time of each event.
         let after = format!("+{}.{:03}s", event.after_ms / 1000, event.after_ms % 1000);
-        let now = (status != Some(event.status)).then(|| format!(" -> {}", event.status)).unwrap_or_default();
+        let now = if status == Some(event.status) { String::new() } else { format!(" -> {}", event.status) };
         status = Some(event.status);
         anstream::println!("{}  {after:>12}  {}{now}", event.at, event.summary);
     }

@@ -95,10 +95,12 @@ impl Desk {
                 Ok(host.call::<NoticeList>(Method::GET, &path, &query, &[], None).await?.notices)
             }
             Place::Own(app, caller) => {
-                let mut query = NoticeQuery::default();
-                query.state = filter.dead.then_some(NoticeState::Dead);
-                query.task = filter.task;
-                query.limit = filter.limit.into();
+                let query = NoticeQuery {
+                    state: filter.dead.then_some(NoticeState::Dead),
+                    task: filter.task,
+                    limit: filter.limit.into(),
+                    ..NoticeQuery::default()
+                };
                 Ok(as_whom(app, caller, filter.all).notices(query).await?.notices)
             }
         }

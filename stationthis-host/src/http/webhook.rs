@@ -27,6 +27,8 @@ pub(crate) async fn receive(State(station): State<Station>, request: Request) ->
     let about = webhook.target().and_then(|(_, task)| task);
     station.receive_webhook(webhook).await?;
     // Its token was good: it is about that task.
-    about.map(frame::about);
+    if let Some(task) = about {
+        frame::about(task);
+    }
     Ok(Json(json!({ "received": true })))
 }

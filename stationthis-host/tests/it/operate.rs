@@ -118,8 +118,8 @@ async fn a_person_says_what_became_of_a_lost_submission() {
     assert_eq!(bench.get(&format!("{ADMIN}/costs?month={month}")).await.1, costs, "there is one caller");
     assert_eq!(bench.get("/api/internal/costs?month=1999-01").await.1["tasks"], 0);
     assert_eq!(bench.get("/api/internal/costs?month=november").await.0, 422);
-    for n in 0..3 {
-        let path = format!("/api/internal/tasks/{}/explain", tasks[n]["taskId"].as_str().unwrap());
+    for task in &tasks {
+        let path = format!("/api/internal/tasks/{}/explain", task["taskId"].as_str().unwrap());
         assert_eq!(bench.get(&path).await.1["replays"], true);
     }
     assert_eq!(bench.app.sim().unwrap().books().runs.len(), 3, "and nothing was sent again");

@@ -116,7 +116,7 @@ fn unusable_secrets_are_refused_and_none_is_shown() {
     {
         assert_eq!(SigningKeys::new(Secret::new(text)).unwrap_err().kind(), ErrorKind::InvalidInput, "{text}");
     }
-    assert!(!format!("{:?}", keys(VECTORS[0].0)).contains("MfKQ"));
+    assert_eq!(format!("{:?}", keys(VECTORS[0].0)), "SigningKeys { keys: 1 }");
     assert_ne!(SigningKeys::generate().expose(), SigningKeys::generate().expose());
     SigningKeys::new(SigningKeys::generate()).unwrap();
 }

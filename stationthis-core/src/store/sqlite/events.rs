@@ -15,10 +15,10 @@ pub(super) fn to_json(event: &TaskEvent) -> Result<String> {
 }
 
 /// Appends events; gives the number of the last event ever written, zero when there is none.
-pub(super) fn append(conn: &Connection, task: TaskId, caller: &str, events: &[String]) -> Ran<u64> {
+pub(super) fn append(conn: &Connection, task: TaskId, caller: &str, events: &[impl AsRef<str>]) -> Ran<u64> {
     let mut statement = conn.prepare_cached("INSERT INTO event (task_id, caller, body) VALUES (?1, ?2, ?3)")?;
     for event in events {
-        statement.execute(params![task.as_bytes(), caller, event])?;
+        statement.execute(params![task.as_bytes(), caller, event.as_ref()])?;
     }
     if !events.is_empty() {
         return Ok(unsigned(conn.last_insert_rowid()));

@@ -134,7 +134,7 @@ fn word<T: DeserializeOwned>(text: String) -> Ran<T> {
 }
 
 /// See [`TaskStore::finish_notice`](crate::store::TaskStore::finish_notice).
-pub(super) fn finish(conn: &Connection, id: NoticeId, outcome: &NoticeOutcome, event: Option<String>) -> Ran<()> {
+pub(super) fn finish(conn: &Connection, id: NoticeId, outcome: &NoticeOutcome, event: Option<&str>) -> Ran<()> {
     let (task, caller) = task_of(conn, "finish notice", id)?;
     let (state, due_at, reason, attempts) = match outcome {
         NoticeOutcome::Delivered => ("delivered", None, None, 1),
@@ -166,7 +166,7 @@ pub(super) fn requeue(conn: &Connection, id: NoticeId, due_at: Timestamp, event:
         )?
         .execute(params![id.to_string(), due_at.as_micros()])?;
     if written > 0 {
-        events::append(conn, task, &caller, &[event.to_owned()])?;
+        events::append(conn, task, &caller, &[event])?;
     }
     Ok(written > 0)
 }

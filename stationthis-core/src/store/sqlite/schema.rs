@@ -24,6 +24,13 @@ const STATEMENTS: usize = 128;
 /// The size to which the write-ahead log is cut after a checkpoint: without it, one burst would hold the disk for ever.
 const WAL_BYTES: i64 = 64 * 1024 * 1024;
 
+/// Pages in the log after which the writer moves them into the database: the rarer it does, the more often a page that is
+/// written again and again is moved only once. 16 MiB of log is a pause of some ten milliseconds.
+const CHECKPOINT_PAGES: i64 = 4096;
+
+/// The writer's cache, in KiB, filled only as it is needed: a transaction's pages must fit, or they are written twice.
+const CACHE_KIB: i64 = 8 * 1024;
+
 /// The connection that writes; its schema is up to date.
 pub(super) fn open_writer(path: &Path, busy_timeout: Duration) -> Ran<Connection> {
     let mut conn = open(path, busy_timeout)?;
@@ -31,6 +38,9 @@ pub(super) fn open_writer(path: &Path, busy_timeout: Duration) -> Ran<Connection
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES, |_| Ok(()))?;
+    conn.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(()))?;
+    conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
     migrate(&mut conn)?;
     Ok(conn)
 }

@@ -11,10 +11,10 @@ use crate::error::{Effect, Error, ErrorKind, Result, Retry};
 
 /// Writes that wait; a caller beyond them waits to be let in. Four transactions' worth, so that the next one is always
 /// full under load, and the memory they hold stays small.
-const QUEUE_MAX: usize = 256;
+const QUEUE_MAX: usize = 512;
 
 /// Writes in one transaction: one wait for the disk serves so many callers; more would only make the first wait longer.
-const BATCH_MAX: usize = 64;
+const BATCH_MAX: usize = 128;
 
 /// The handle of the writer thread. Dropped, it waits until the thread has closed the database.
 #[derive(Debug)]
@@ -32,16 +32,17 @@ impl Writer {
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
-    /// Does `work` in a transaction, and answers when it is durable. Work that fails is undone and disturbs no other.
+    /// Does `work` in a transaction, and answers when it is durable. Work that fails is undone and disturbs no other; work
+    /// that was undone because of another is done again.
     /// When the caller goes away before it began, it is not done.
     pub(super) async fn run<T, F>(&self, operation: &'static str, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Ran<T> + Send + 'static,
+        F: Fn(&Connection) -> Ran<T> + Send + 'static,
     {
         let gone = || Error::new(ErrorKind::Closed, operation).with_message("The database's writer has ended.");
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Write { operation, work: Some(work), outcome: None, reply });
+        let job = Box::new(Write { operation, work, outcome: None, reply });
         self.jobs.as_ref().ok_or_else(gone)?.send(job).await.map_err(|_| gone())?;
         // It took the work and did not answer: it may have been done.
         answer.await.map_err(|_| gone().with_effect(Effect::Unknown))?
@@ -63,7 +64,7 @@ trait Job: Send + std::fmt::Debug {
     /// Does anybody still wait for it?
     fn wanted(&self) -> bool;
 
-    /// Does the work; false when it must be undone.
+    /// Does the work, or does it again after it was undone; false when it must be undone.
     fn run(&mut self, conn: &Connection) -> bool;
 
     /// Tells the caller: what the work gave, or that its transaction was lost.
@@ -72,7 +73,7 @@ trait Job: Send + std::fmt::Debug {
 
 struct Write<T, F> {
     operation: &'static str,
-    work: Option<F>,
+    work: F,
     outcome: Option<Result<T>>,
     reply: oneshot::Sender<Result<T>>,
 }
@@ -83,14 +84,14 @@ impl<T, F> std::fmt::Debug for Write<T, F> {
     }
 }
 
-impl<T: Send, F: FnOnce(&Connection) -> Ran<T> + Send> Job for Write<T, F> {
+impl<T: Send, F: Fn(&Connection) -> Ran<T> + Send> Job for Write<T, F> {
     fn wanted(&self) -> bool {
         !self.reply.is_closed()
     }
 
     fn run(&mut self, conn: &Connection) -> bool {
-        self.outcome = self.work.take().map(|work| work(conn).map_err(|failure| failure.into_error(self.operation)));
-        self.outcome.as_ref().is_some_and(Result::is_ok)
+        let outcome = (self.work)(conn).map_err(|failure| failure.into_error(self.operation));
+        self.outcome.insert(outcome).is_ok()
     }
 
     fn answer(self: Box<Self>, lost: Option<&Error>) {
@@ -126,17 +127,36 @@ fn serve(conn: &Connection, mut queue: mpsc::Receiver<Box<dyn Job>>) {
 }
 
 /// Runs a batch in one transaction. An error means that nothing of it was written, but for `Effect::Unknown`.
+///
+/// A savepoint for each job costs as much as a small write, and jobs seldom fail: the batch is tried without them first,
+/// and with them when one has failed.
 fn transact(conn: &Connection, batch: &mut [Box<dyn Job>]) -> Result<()> {
+    if attempt(conn, batch, run_together)? { Ok(()) } else { attempt(conn, batch, run_apart).map(drop) }
+}
+
+/// A way to run the jobs of a batch in a transaction that is open; false when another way may do.
+type Way = fn(&Connection, &mut [Box<dyn Job>]) -> Result<bool>;
+
+/// One transaction; false when it was rolled back because of a job, and another way may do.
+fn attempt(conn: &Connection, batch: &mut [Box<dyn Job>], run: Way) -> Result<bool> {
     let lost = |error| Failure::Sql(error).into_error("begin transaction");
     execute(conn, "BEGIN IMMEDIATE").map_err(lost)?;
-    let done = run_all(conn, batch).and_then(|()| execute(conn, "COMMIT").map_err(commit_failed));
-    if done.is_err() && !conn.is_autocommit() && execute(conn, "ROLLBACK").is_err() {
+    let done = run(conn, batch);
+    let done =
+        if matches!(done, Ok(true)) { execute(conn, "COMMIT").map(|()| true).map_err(commit_failed) } else { done };
+    if !conn.is_autocommit() && execute(conn, "ROLLBACK").is_err() {
         tracing::error!("the database's transaction could be neither committed nor rolled back");
     }
     done
 }
 
-fn run_all(conn: &Connection, batch: &mut [Box<dyn Job>]) -> Result<()> {
+/// Every job, as one piece.
+fn run_together(conn: &Connection, batch: &mut [Box<dyn Job>]) -> Result<bool> {
+    Ok(batch.iter_mut().all(|job| job.run(conn)))
+}
+
+/// Every job for itself: one that fails is undone alone.
+fn run_apart(conn: &Connection, batch: &mut [Box<dyn Job>]) -> Result<bool> {
     let lost = |error| Failure::Sql(error).into_error("write in transaction");
     for job in batch {
         execute(conn, "SAVEPOINT job").map_err(lost)?;
@@ -151,7 +171,7 @@ fn run_all(conn: &Connection, batch: &mut [Box<dyn Job>]) -> Result<()> {
         }
         execute(conn, "RELEASE job").map_err(lost)?;
     }
-    Ok(())
+    Ok(true)
 }
 
 fn execute(conn: &Connection, sql: &'static str) -> rusqlite::Result<()> {
@@ -207,16 +227,16 @@ mod tests {
     /// Holds the writer inside a job until the sender is dropped, so that what follows gathers in one batch.
     async fn hold(writer: &Writer) -> (std::sync::mpsc::Sender<()>, impl Future<Output = Result<()>>) {
         let (go, wait) = std::sync::mpsc::channel::<()>();
-        let (reached, held) = oneshot::channel();
+        let (reached, mut held) = mpsc::channel(1);
         let (reply, answer) = oneshot::channel();
         let work = move |_: &Connection| -> Ran<()> {
-            let _ = reached.send(());
+            let _ = reached.try_send(());
             let _ = wait.recv();
             Ok(())
         };
-        let job = Box::new(Write { operation: "hold", work: Some(work), outcome: None, reply });
+        let job = Box::new(Write { operation: "hold", work, outcome: None, reply });
         writer.jobs.as_ref().unwrap().send(job).await.unwrap();
-        held.await.unwrap();
+        held.recv().await.unwrap();
         (go, async { answer.await.unwrap() })
     }
 

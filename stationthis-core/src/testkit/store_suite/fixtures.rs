@@ -164,18 +164,7 @@ fn full_state() -> TaskState {
             bound_seconds: Some(Decimal::from(9)),
         }),
         nodes: vec![NodeTime { node_id: "3".to_owned(), class_type: "KSampler".to_owned(), micros: 1_500_000 }],
-        outputs: vec![
-            Output {
-                filename: Some("a.png".to_owned()),
-                mime: Some("image/png".to_owned()),
-                node_id: Some("9".to_owned()),
-                output_id: Some("result".to_owned()),
-                expires_at: Some(at(900)),
-                ..Output::file(OutputKind::Image, "https://files.example/a.png?sig=1")
-            },
-            Output { order: 1, ..Output::text("done") },
-            Output { order: 2, ..Output::json(json!({"score": 0.5})) },
-        ],
+        outputs: outputs(),
         usage: Some(Usage::of(Unit::Second, Decimal::new(2_000_001, 6), UsageBasis::ProviderRun)),
         settlement: Some(Settlement {
             amount: Some(Decimal::new(2_000_001, 6)),
@@ -203,6 +192,21 @@ fn full_state() -> TaskState {
             unknown_statuses: 2,
         },
     }
+}
+
+fn outputs() -> Vec<Output> {
+    vec![
+        Output {
+            filename: Some("a.png".to_owned()),
+            mime: Some("image/png".to_owned()),
+            node_id: Some("9".to_owned()),
+            output_id: Some("result".to_owned()),
+            expires_at: Some(at(900)),
+            ..Output::file(OutputKind::Image, "https://files.example/a.png?sig=1")
+        },
+        Output { order: 1, ..Output::text("done") },
+        Output { order: 2, ..Output::json(json!({"score": 0.5})) },
+    ]
 }
 
 fn object(value: Value) -> Map<String, Value> {

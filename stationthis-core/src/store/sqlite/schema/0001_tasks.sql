@@ -90,9 +90,21 @@ CREATE INDEX notice_free ON notice (free_at, n, created_at) WHERE free_at IS NOT
 CREATE INDEX notice_dead ON notice (n) WHERE state = 'dead';
 
 -- No reference to the task: a webhook may come before its task is known, or name one that never was.
+-- What changes while it waits is apart from what it said: a lease then touches a page of many, and moves no body.
 CREATE TABLE inbox (
     n            INTEGER PRIMARY KEY AUTOINCREMENT,
     content      BLOB    NOT NULL UNIQUE,
+    received_at  INTEGER NOT NULL,
+    copies       INTEGER NOT NULL,
+    parked_until INTEGER,
+    lease_owner  TEXT,
+    lease_until  INTEGER,
+    -- Zero: at once. One is due when it is here, whatever the clock of the one who took it said.
+    free_at      INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE webhook (
+    n            INTEGER PRIMARY KEY,
     provider_id  TEXT    NOT NULL,
     task_id      BLOB,
     method       TEXT    NOT NULL,
@@ -100,13 +112,6 @@ CREATE TABLE inbox (
     query        TEXT    NOT NULL,
     headers      TEXT    NOT NULL,
     key_id       TEXT,
-    received_at  INTEGER NOT NULL,
-    copies       INTEGER NOT NULL,
-    parked_until INTEGER,
-    lease_owner  TEXT,
-    lease_until  INTEGER,
-    -- Zero: at once. One is due when it is here, whatever the clock of the one who took it said.
-    free_at      INTEGER NOT NULL DEFAULT 0,
     body         BLOB    NOT NULL
 ) STRICT;
 

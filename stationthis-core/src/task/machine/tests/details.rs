@@ -82,7 +82,7 @@ fn a_lost_answer_is_kept_with_what_it_was() {
     assert_eq!((doubt.lookups, doubt.absent_count, doubt.absent_since), (2, 0, None));
     let found = after(&looked, 10, Event::LookupFound { run_id: run("r1") }).state;
     assert_eq!(after(&found, 11, Event::LookupAbsent).state, found, "the run is known");
-    // Where the same key makes no second run, it is sent again after a pause.
+    // Where the same key makes no second run, it is sent again after a pause; that there may be one is not forgotten.
     let mut keyed = reached(S::Submitting);
     keyed.exactly_once = ExactlyOnce::IdempotencyKey;
     let again = after(&keyed, 7, lost(false)).state;
@@ -131,9 +131,13 @@ fn reports_add_to_what_is_known_and_take_nothing_back() {
     second.times = RunTimes { ended_at: Some(at(9)), ..RunTimes::default() };
     let state = after(&known, 6, heard(Witness::Poll, second)).state;
     assert_eq!((state.progress, state.live_status.as_deref()), (Progress::from_fraction(0.5), Some("sampling")));
-    assert_eq!((state.resource.as_deref(), state.reported_usage.clone()), (Some("GPU"), first.usage));
+    assert_eq!((state.resource.as_deref(), &state.reported_usage), (Some("GPU"), &first.usage));
     assert_eq!((state.provider_times.started_at, state.provider_times.ended_at), (Some(at(4)), Some(at(9))));
     assert_eq!(state.times.running_at, Some(at(5)), "the first time counts");
+    let mut same = first.clone();
+    same.live_status = Some("decoding".to_owned());
+    let state = after(&state, 7, heard(Witness::Poll, same)).state;
+    assert_eq!(state.live_status.as_deref(), Some("sampling"), "which of two came first is not known");
     let on = RunReport { progress: Progress::from_fraction(0.7), ..report(RunStatus::Running) };
     let state = after(&state, 7, heard(Witness::Poll, on)).state;
     assert_eq!((state.progress, state.live_status.as_deref()), (Progress::from_fraction(0.7), Some("sampling")));
@@ -167,6 +171,9 @@ fn counters_count() {
     assert_eq!((failed.polls_failed, failed.polls), (2, 0));
     let answered = all(&queued, &[(5, down()), (6, poll(RunStatus::Unknown)), (7, hook(RunStatus::Unknown))]).counters;
     assert_eq!((answered.polls_failed, answered.polls, answered.unknown_statuses), (0, 1, 2));
+    assert_eq!((answered.webhooks_kept, answered.webhooks_ignored), (0, 1), "an unknown word changes nothing");
+    let heard = all(&queued, &[(5, poll(RunStatus::Queued)), (6, down()), (7, hook(RunStatus::Running))]).counters;
+    assert_eq!((heard.polls_failed, heard.polls), (1, 1), "a webhook is no answer to a poll");
     let hooks = [(5, hook(RunStatus::Running)), (6, hook(RunStatus::Running)), (7, hook(RunStatus::Queued))];
     let told = all(&queued, &hooks).counters;
     assert_eq!((told.webhooks_kept, told.webhooks_ignored), (1, 2));
