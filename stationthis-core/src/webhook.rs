@@ -320,6 +320,14 @@ mod tests {
         let url = keys.url("https://host.example/base", &provider(), TaskId::generate(), end).unwrap();
         assert!(keys.verify(&request(url.expose(), end)).is_ok());
         assert!(keys.verify(&request(url.expose(), end.plus(Duration::from_micros(1)))).is_err());
+        // A key that ends takes its tokens with it.
+        let until = Timestamp::from_micros(1_050_000_000);
+        let (_, old) = CallbackKeys::generate().unwrap();
+        let url = CallbackKeys::new("old", old.clone()).unwrap();
+        let url = url.url("https://host.example/base", &provider(), TaskId::generate(), end).unwrap();
+        let both = CallbackKeys::generate().unwrap().0.with_older("old", old, Some(until)).unwrap();
+        assert!(both.verify(&request(url.expose(), until.minus(Duration::from_micros(1)))).is_ok());
+        assert!(both.verify(&request(url.expose(), until)).is_err());
     }
 
     #[test]
