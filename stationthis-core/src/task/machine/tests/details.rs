@@ -311,7 +311,7 @@ fn a_person_s_word_counts_only_where_there_is_a_question() {
     let found = after(&doubted, 20, resolved(Resolution::Found { run_id: run("r1") })).state;
     assert_eq!((found.status, found.run_id), (S::Queued, Some(run("r1"))));
     let words = [Resolution::Found { run_id: run("other") }, Resolution::NotSent, Resolution::GiveUp];
-    for status in [S::Accepted, S::Submitting, S::Queued, S::Running, S::Finalizing, S::Completed] {
+    for status in [S::Accepted, S::Submitting, S::Queued, S::Running, S::Finalizing, S::Completed, S::Failed] {
         for word in words.clone() {
             assert_eq!(after(&reached(status), 20, resolved(word)).state, reached(status), "{status}");
         }
