@@ -24,8 +24,8 @@ const STATEMENTS: usize = 128;
 /// The size to which the write-ahead log is cut after a checkpoint: without it, one burst would hold the disk for ever.
 const WAL_BYTES: i64 = 64 * 1024 * 1024;
 
-/// Pages in the log after which the writer moves them into the database: the rarer it does, the more often a page that is
-/// written again and again is moved only once. 16 MiB of log is a pause of some ten milliseconds.
+/// Pages in the log after which the writer moves them into the database (16 MiB): the rarer it does, the more often a page
+/// that is written again and again is moved only once, and the longer everybody waits for it.
 const CHECKPOINT_PAGES: i64 = 4096;
 
 /// The writer's cache, in KiB, filled only as it is needed: a transaction's pages must fit, or they are written twice.
