@@ -304,6 +304,22 @@ mod tests {
     }
 
     #[test]
+    fn only_what_is_a_token_is_cut_out() {
+        let mac = "ab".repeat(32);
+        let token = format!("?t=k1.17.{mac}&x=1");
+        assert_eq!(without_tokens(&token), "?t=[cut]&x=1");
+        for kept in [
+            format!("?t=.17.{mac}"),
+            format!("?t=0123456789abcdefg.17.{mac}"),
+            format!("?t=k1.soon.{mac}"),
+            format!("?t=k1.17.{}", &mac[..31]),
+            "at=k1 t= t".to_owned(),
+        ] {
+            assert_eq!(without_tokens(&kept), kept);
+        }
+    }
+
+    #[test]
     fn key_ids_and_keys_have_bounds() {
         let taken = |id: &str, bytes: usize| CallbackKeys::new(id, Secret::new("n".repeat(bytes))).is_ok();
         assert!(taken("k", 32) && taken("0123456789abcdeF", 33));
@@ -320,6 +336,14 @@ mod tests {
         let url = keys.url("https://host.example/base", &provider(), TaskId::generate(), end).unwrap();
         assert!(keys.verify(&request(url.expose(), end)).is_ok());
         assert!(keys.verify(&request(url.expose(), end.plus(Duration::from_micros(1)))).is_err());
+        // A key that ends takes its tokens with it.
+        let until = Timestamp::from_micros(1_050_000_000);
+        let (_, old) = CallbackKeys::generate().unwrap();
+        let url = CallbackKeys::new("old", old.clone()).unwrap();
+        let url = url.url("https://host.example/base", &provider(), TaskId::generate(), end).unwrap();
+        let both = CallbackKeys::generate().unwrap().0.with_older("old", old, Some(until)).unwrap();
+        assert!(both.verify(&request(url.expose(), until.minus(Duration::from_micros(1)))).is_ok());
+        assert!(both.verify(&request(url.expose(), until)).is_err());
     }
 
     #[test]

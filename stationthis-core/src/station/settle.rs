@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
-use crate::cost::{RateCard, Settlement, Unit, Usage, UsageBasis, usage};
+use crate::cost::{RateCard, Receipts, Settlement, Unit, Usage, UsageBasis, usage};
 use crate::error::{ErrorKind, Result};
 use crate::money::Usd;
 use crate::station::engine::Engine;
 use crate::task::TaskRecord;
 use crate::task::event::Event;
 use crate::task::policy::UnsuccessfulPolicy;
-use crate::task::report::RunReport;
+use crate::task::report::{RunReport, RunTimes};
 use crate::task::state::TaskStatus;
 
 /// The settlement of a task that has just ended, on the card that was pinned when it was accepted.
@@ -33,6 +33,7 @@ pub(crate) async fn settled(engine: &Engine, task: &TaskRecord, not_run: bool) -
 /// What a run used and cost, by what its provider says of it now, after the task's end.
 pub(crate) async fn reconciled(engine: &Engine, task: &TaskRecord, report: &RunReport) -> Result<(Usage, Settlement)> {
     let mut task = task.clone();
+    task.state.run_heard = false;
     task.state.provider_times.update(&report.times);
     task.state.resource = report.resource.clone().or(task.state.resource);
     task.state.reported_usage = report.usage.clone().or(task.state.reported_usage);
@@ -68,6 +69,11 @@ fn waived(engine: &Engine, task: &TaskRecord) -> bool {
 
 fn used(engine: &Engine, task: &TaskRecord) -> Usage {
     let state = &task.state;
+    let lifetime = state.times.submitting_at.zip(state.times.ended_at);
+    if state.run_heard {
+        // What a webhook alone says of a run that nobody else knows is no measure of anything.
+        return usage::measure(&RunTimes::default(), &Receipts::default(), engine.policy.duration, lifetime);
+    }
     if let Some(usage) = &state.reported_usage {
         return usage.clone();
     }
@@ -76,6 +82,5 @@ fn used(engine: &Engine, task: &TaskRecord) -> Usage {
         // A run is one request by its nature; where nobody knows whether there is one, nothing is counted.
         return Usage::of(Unit::Request, Decimal::ONE, UsageBasis::Reported).on(state.resource.clone());
     }
-    let lifetime = state.times.submitting_at.zip(state.times.ended_at);
     usage::measure(&state.provider_times, &state.receipts, engine.policy.duration, lifetime).on(state.resource.clone())
 }

@@ -21,10 +21,11 @@ impl Step {
         if before.status.is_terminal() {
             self.reported_late(report);
         } else if before.run_id.as_ref().is_some_and(|known| *known != report.run_id) {
-            let doubtful = before.run_heard && before.counters.polls_failed > 0 && before.outputs.is_empty();
+            let ended_well = before.ending.is_some() && !before.outputs.is_empty();
+            let doubtful = before.run_heard && before.counters.polls_failed > 0 && !ended_well;
             if witness == Witness::Webhook && doubtful {
-                // One webhook's word against another's: the first one's run made nothing that we know of, and the
-                // service did not confirm it when it was asked. The later one is looked into.
+                // One webhook's word against another's: the first one's run has no end with outputs, and the service did
+                // not confirm it when it was asked. The later one is looked into.
                 self.forget_run();
                 self.reported_in_time(witness, report, at);
             } else {

@@ -96,6 +96,9 @@ impl Run {
     }
 }
 
+/// Runs that are looked at for one of another task: nearly always there is one among them.
+const OTHERS_TRIED: usize = 20;
+
 /// What it did and was asked, over all its instances.
 #[derive(Debug)]
 pub(super) struct Books {
@@ -144,12 +147,16 @@ impl Books {
         self.by_id.get(&(provider.clone(), id.clone())).copied()
     }
 
-    /// A run of another task at the same provider.
+    /// A run of another task at the same provider that the station has asked about, so that it knows whose it is.
+    ///
+    /// A service that names, in one task's webhook, the run of another whose own answer was lost cannot be seen through
+    /// where runs cannot be looked up: that is beyond what is played here.
     pub(super) fn another(&self, run: &Run, drawn: u64) -> Option<&Run> {
-        let count = self.runs.len();
-        let from = usize::try_from(drawn).unwrap_or(0).checked_rem(count)?;
-        let others = self.runs.iter().cycle().skip(from).take(count.min(20));
-        others.into_iter().find(|other| other.provider == run.provider && other.task != run.task)
+        let known = self.end_polled.len();
+        let from = usize::try_from(drawn).unwrap_or(0).checked_rem(known)?;
+        let others = self.end_polled.keys().cycle().skip(from).take(known.min(OTHERS_TRIED));
+        let mut others = others.filter_map(|nth| self.runs.get(*nth));
+        others.find(|other| other.provider == run.provider && other.task != run.task)
     }
 
     /// The runs that were made for a task.

@@ -223,7 +223,9 @@ fn the_search_for_a_reason_ends() {
     assert_eq!((tried.status, tried.ending.as_ref().unwrap().diagnose_attempts), (S::Finalizing, 1));
     let ended = after(&tried, 20, none()).state;
     assert_eq!((ended.status, ended.ending.as_ref().unwrap().diagnosed), (S::Failed, false));
-    assert!(!after(&ended, 69, none()).state.ending.unwrap().diagnosed);
+    let searched = after(&ended, 69, none()).state;
+    assert_eq!(searched.status_reason, ended.status_reason, "what is known of the reason is kept");
+    assert!(!searched.ending.unwrap().diagnosed);
     let given_up = after(&ended, 70, none()).state;
     assert!(given_up.ending.as_ref().unwrap().diagnosed);
     let found = Event::Diagnosed { failure: Some(failure("late")), nodes: vec![] };
@@ -309,7 +311,7 @@ fn a_person_s_word_counts_only_where_there_is_a_question() {
     let found = after(&doubted, 20, resolved(Resolution::Found { run_id: run("r1") })).state;
     assert_eq!((found.status, found.run_id), (S::Queued, Some(run("r1"))));
     let words = [Resolution::Found { run_id: run("other") }, Resolution::NotSent, Resolution::GiveUp];
-    for status in [S::Accepted, S::Submitting, S::Queued, S::Running, S::Finalizing, S::Completed] {
+    for status in [S::Accepted, S::Submitting, S::Queued, S::Running, S::Finalizing, S::Completed, S::Failed] {
         for word in words.clone() {
             assert_eq!(after(&reached(status), 20, resolved(word)).state, reached(status), "{status}");
         }

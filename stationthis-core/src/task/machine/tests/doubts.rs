@@ -58,7 +58,8 @@ fn the_answer_names_the_run_better_than_a_webhook_before_it() {
 #[test]
 fn a_run_that_was_only_heard_of_gives_way_to_the_next_until_a_poll_knows_it() {
     let doubted = after(&submitting(ExactlyOnce::Lookup), 2, lost()).state;
-    let first = after(&doubted, 3, hook_about("another", RunStatus::Running)).state;
+    let nothing_made = RunReport { run_id: run("another"), ..report(RunStatus::Running) };
+    let first = after(&doubted, 3, heard(Witness::Webhook, nothing_made)).state;
     let polled = after(&first, 4, Event::PollFailed { failure: failure("notFound") }).state;
     assert_eq!(plan::plan(&polled, at(5)), Work::Lookup, "is there another one?");
     let second = after(&polled, 5, hook_about("r1", RunStatus::Running)).state;

@@ -84,6 +84,10 @@ fn bound_too_low(task: &TaskRecord, settlement: &Settlement, class: Class, run: 
             // What the run does after the task's end is for nobody any more.
             let run = run?;
             let until = task.state.times.ended_at?;
+            if class == Class::Chosen {
+                let one = nanos(Decimal::ONE, REQUEST_USD)?;
+                return (one > bound).then(|| format!("its bound is {bound} nano-dollars, and a request is {one}"));
+            }
             // Where nobody said what it ran on, the bound is at the rate that was quoted.
             let price = price_of(settlement.resource.as_deref());
             let truth = nanos(Decimal::new(run.worked_micros(until), 6), price)?;
