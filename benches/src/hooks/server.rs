@@ -58,7 +58,7 @@ pub async fn station(dir: &Path, runs: usize, public_url: &str) -> Result<(Stati
     Ok((station, handle, provider))
 }
 
-/// Is the host: prints its address and the callbacks of `tasks` running tasks, and answers [`IDLE`] until standard
+/// Is the host: prints its address and the callbacks of `tasks` running tasks, and answers `IDLE` until standard
 /// input ends.
 ///
 /// # Errors

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use backon::BackoffBuilder;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::task::{JoinError, JoinSet};
 use tracing::{Instrument, Span};
 
 use crate::error::{Effect, Error, ErrorKind, FailureRecord, Result, Retry};
@@ -48,16 +49,21 @@ pub(crate) fn lanes(engine: &Engine) -> Vec<Lane> {
 
 /// Works on one lane until the station is closed. What it holds when it is dropped is claimed again after its lease.
 pub(crate) async fn run(engine: Arc<Engine>, lane: Lane) {
-    let mut following = FuturesUnordered::new();
-    let mut submitting = FuturesUnordered::new();
+    // Each on its own: they go on while this loop waits for its next claim.
+    let mut following = JoinSet::new();
+    let mut submitting = JoinSet::new();
     let mut sleep = Duration::ZERO;
     loop {
         tokio::select! {
             () = engine.closed.cancelled() => break,
-            Some(()) = following.next(), if !following.is_empty() => {}
-            Some(()) = submitting.next(), if !submitting.is_empty() => {}
+            Some(done) = following.join_next(), if !following.is_empty() => note(&done),
+            Some(done) = submitting.join_next(), if !submitting.is_empty() => note(&done),
             () = woken(&engine, &lane) => {}
             () = tokio::time::sleep(sleep) => {}
+        }
+        // One claim for all that ended meanwhile.
+        while let Some(done) = following.try_join_next().or_else(|| submitting.try_join_next()) {
+            note(&done);
         }
         let free = engine.policy.concurrency.max(1).saturating_sub(following.len());
         sleep = IDLE_MAX;
@@ -65,7 +71,7 @@ pub(crate) async fn run(engine: Arc<Engine>, lane: Lane) {
             match claim_due(&engine, &lane, free).await {
                 Ok((tasks, pause)) => {
                     sleep = sleep.min(pause);
-                    following.extend(tasks.into_iter().map(|task| bring_forward(engine.clone(), task)));
+                    tasks.into_iter().for_each(|task| drop(following.spawn(bring_forward(engine.clone(), task))));
                 }
                 Err(error) => tracing::warn!(%error, "tasks could not be claimed"),
             }
@@ -73,14 +79,21 @@ pub(crate) async fn run(engine: Arc<Engine>, lane: Lane) {
         match claim_submissions(&engine, &lane).await {
             Ok((tasks, pause)) => {
                 sleep = sleep.min(pause);
-                submitting.extend(tasks.into_iter().map(|task| bring_forward(engine.clone(), task)));
+                tasks.into_iter().for_each(|task| drop(submitting.spawn(bring_forward(engine.clone(), task))));
             }
             Err(error) => tracing::warn!(%error, "tasks to submit could not be claimed"),
         }
     }
     // Finish what is under way; `shutdown` bounds how long that may take.
-    while following.next().await.is_some() {}
-    while submitting.next().await.is_some() {}
+    while following.join_next().await.is_some() {}
+    while submitting.join_next().await.is_some() {}
+}
+
+/// What a provider's code does must not stop its lane; the lease of the task ends, and it is claimed again.
+fn note(done: &std::result::Result<(), JoinError>) {
+    if let Err(error) = done {
+        tracing::error!(%error, "bringing a task forward panicked");
+    }
 }
 
 async fn woken(engine: &Engine, lane: &Lane) {
