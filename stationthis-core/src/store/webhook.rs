@@ -70,7 +70,7 @@ impl InboxItem {
     }
 }
 
-/// The answer to [`TaskStore::append_inbox`]: the number of the item.
+/// The answer to [`TaskStore::append_inbox`](crate::store::TaskStore::append_inbox): the number of the item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Appended {
     /// It is kept.
