@@ -20,6 +20,8 @@ async fn i05_a_crash_during_the_submission_makes_no_second_run() {
     assert_eq!(bench.task(task.task_id).await.state.status, TaskStatus::Submitting);
 
     let mut bench = bench.restarted().await;
+    // A second submission would be answered.
+    bench.provider.open_gate();
     bench.provider.script().lookups = [Ok(Lookup::Found(RunId::new("run-1").unwrap()))].into();
     bench.provider.script().polls = [success(bench.clock.now())].into();
     bench.pass(12).await;
