@@ -17,7 +17,7 @@ pub struct Policy {
     pub default_run_timeout: Duration,
     /// The shortest pause between two polls of a run. Default 1 s.
     pub poll_interval_min: Duration,
-    /// The longest pause between two polls; in between it is a tenth of the time elapsed. Default 30 s.
+    /// The longest pause between two polls; in between an eleventh of the time elapsed. Default 30 s.
     pub poll_interval_max: Duration,
     /// Bound of one submission. Default 150 s: longer than a provider's own limit, which gives the better error.
     pub submit_timeout: Duration,
