@@ -18,6 +18,8 @@
 //! | `GET /api/internal/tasks/{id}` | the task; `?wait=SECONDS` |
 //! | `POST /api/internal/tasks/{id}/cancel` | the task |
 //! | `GET /api/internal/tasks/{id}/explain` | the task with all that happened to it, and a sentence for each |
+//! | `GET /api/internal/tasks/{id}/events` | server-sent events of one task, until its end; `?after=`, `Last-Event-ID` |
+//! | `GET /api/internal/events` | server-sent events of all tasks of the caller |
 //! | `GET /api/internal/notices` | `{"notices": […], "nextCursor": …}`; `?state=&task=&limit=&cursor=` |
 //! | `POST /api/internal/tasks/{id}/notices/{noticeId}/requeue` | `{"requeued": …}`: a dead notice is tried again |
 //! | `GET /api/internal/costs` | what ended tasks cost, in sums; `?month=` |
@@ -38,6 +40,7 @@ mod asker;
 mod auth;
 pub mod body;
 mod costs;
+mod events;
 pub mod frame;
 mod health;
 mod keys;

@@ -254,7 +254,7 @@ impl Caller {
     /// # Errors
     /// As [`task`](Self::task).
     pub async fn wait(&self, id: TaskId, timeout: Duration) -> Result<TaskRecord> {
-        let mut updates = self.events();
+        let mut updates = self.events_of(id);
         let deadline = tokio::time::Instant::now() + timeout;
         loop {
             let task = self.task(id).await?;
@@ -265,7 +265,7 @@ impl Caller {
             // Looks again on any news of it, now and then, and at the end.
             let look = async {
                 while let Some(Ok(update)) = updates.next().await {
-                    if update.task.task_id == id && update.task.is_terminal() {
+                    if update.task.is_terminal() {
                         break;
                     }
                 }
@@ -289,7 +289,22 @@ impl Caller {
     /// Updates of the caller's tasks from now on.
     #[must_use]
     pub fn events(&self) -> EventStream {
-        self.engine.updates.subscribe(self.id.clone())
+        self.engine.updates.subscribe(self.id.clone(), None)
+    }
+
+    /// Updates of one of the caller's tasks from now on; none ever when it is another caller's.
+    #[must_use]
+    pub fn events_of(&self, task: TaskId) -> EventStream {
+        self.engine.updates.subscribe(self.id.clone(), Some(task))
+    }
+
+    /// The number of the last event of any task so far, zero when there was none: where
+    /// [`events_after`](Self::events_after) begins for who wants news only.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`.
+    pub async fn last_event(&self) -> Result<u64> {
+        Ok(self.engine.store.stats().await?.last_event)
     }
 
     /// What happened to the caller's tasks after event number `after`, from the store: at most 500 at a time.

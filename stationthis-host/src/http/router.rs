@@ -19,7 +19,7 @@ use crate::http::limits::CallerLimits;
 use crate::http::problem::Problem;
 use crate::http::server::ServerLimits;
 use crate::http::{
-    admin, asker, auth, costs, frame, health, keys, metrics, notices, notify, review, run, tasks, tools, webhook,
+    admin, asker, auth, costs, events, frame, health, keys, metrics, notices, notify, review, run, tasks, tools, webhook,
 };
 use crate::keys::ApiKeys;
 use crate::metrics::Metrics;
@@ -177,6 +177,8 @@ pub static ROUTES: &[Route] = &[
     Route::new(Scope::Caller, POST, "/api/internal/tasks/{id}/notices/{notice_id}/requeue", |f| {
         on(f, notices::requeue)
     }),
+    Route::new(Scope::Caller, GET, "/api/internal/tasks/{id}/events", |f| on(f, events::of_task)),
+    Route::new(Scope::Caller, GET, "/api/internal/events", |f| on(f, events::of_all)),
     Route::new(Scope::Caller, GET, "/api/internal/notices", |f| on(f, notices::list)),
     Route::new(Scope::Caller, GET, "/api/internal/costs", |f| on(f, costs::show)),
     Route::new(Scope::Caller, GET, "/api/internal/notify", |f| on(f, notify::show)),
@@ -196,6 +198,8 @@ pub static ROUTES: &[Route] = &[
     Route::new(Scope::Operator, POST, "/api/internal/admin/tasks/{id}/notices/{notice_id}/requeue", |f| {
         on(f, notices::requeue)
     }),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/tasks/{id}/events", |f| on(f, events::of_task)),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/events", |f| on(f, events::of_all)),
     Route::new(Scope::Operator, GET, "/api/internal/admin/notices", |f| on(f, notices::list)),
     Route::new(Scope::Operator, GET, "/api/internal/admin/costs", |f| on(f, costs::show)),
     Route::new(Scope::Operator, POST, "/api/internal/admin/prune", |f| on(f, admin::prune)),

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -47,6 +47,10 @@ impl Default for ServerLimits {
     }
 }
 
+/// In each request of a server that will stop: answers without an end listen to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Stopping(pub(crate) CancellationToken);
+
 /// The head of a request: more than any client of ours sends.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
 
@@ -70,6 +74,7 @@ pub async fn serve(
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.head_timeout).max_buf_size(HEAD_BYTES_MAX);
     let graceful = GracefulShutdown::new();
+    let router = router.layer(Extension(Stopping(stop.clone())));
     let permits = Arc::new(Semaphore::new(limits.connections));
     loop {
         let permit = tokio::select! {

@@ -190,6 +190,7 @@ impl Data {
         let mut stats = StoreStats {
             tasks: tasks.into_iter().map(|((provider, status), count)| (provider, status, count)).collect(),
             needs_review: u64::try_from(review).unwrap_or(u64::MAX),
+            last_event: self.log.last(),
             ..StoreStats::default()
         };
         self.outbox.count(&mut stats);
