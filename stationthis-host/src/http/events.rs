@@ -128,8 +128,7 @@ fn event(item: &Item) -> Result<Event, axum::Error> {
 }
 
 /// What does not change is left out, and may be large: inputs can hold whole pictures.
-const LEFT_OUT: [&str; 7] =
-    ["inputsAsked", "inputsSent", "metadata", "notify", "endpointDetails", "costRate", "quote"];
+const LEFT_OUT: [&str; 7] = ["inputsAsked", "inputsSent", "metadata", "notify", "endpointDetails", "costRate", "quote"];
 
 /// The task as everywhere, but for [`LEFT_OUT`].
 fn view(task: &TaskRecord) -> Result<Map<String, Value>, axum::Error> {

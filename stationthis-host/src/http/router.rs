@@ -19,7 +19,8 @@ use crate::http::limits::CallerLimits;
 use crate::http::problem::Problem;
 use crate::http::server::ServerLimits;
 use crate::http::{
-    admin, asker, auth, costs, events, frame, health, keys, metrics, notices, notify, review, run, tasks, tools, webhook,
+    admin, asker, auth, costs, events, frame, health, keys, metrics, notices, notify, review, run, tasks, tools,
+    webhook,
 };
 use crate::keys::ApiKeys;
 use crate::metrics::Metrics;

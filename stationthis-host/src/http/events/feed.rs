@@ -194,3 +194,6 @@ impl Feed {
 const fn says_something(event: &StoredEvent) -> bool {
     !matches!(event.event.what, Event::NoticeTried { .. } | Event::NoticeRequeued { .. })
 }
+
+#[cfg(test)]
+mod tests;
