@@ -66,7 +66,7 @@ pub struct Config {
     /// Requests of each caller at once, after a pause.
     #[serde(deserialize_with = "requests")]
     pub rate_limit_burst: NonZeroU32,
-    /// Requests of each caller that wait for a task's end at the same time.
+    /// Requests of each caller that wait for a task's end, and its streams of events, at the same time.
     #[serde(deserialize_with = "waits")]
     pub waits_per_caller: usize,
     /// The file with the operator's own prices.
@@ -328,8 +328,8 @@ fn requests<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<NonZeroU3
 }
 
 fn waits<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<usize, D::Error> {
-    // As many as there are connections.
-    let number = whole(from, 1, 512)?.and_then(|number| usize::try_from(number).ok());
+    // As many as there can be of all callers together.
+    let number = whole(from, 1, 1024)?.and_then(|number| usize::try_from(number).ok());
     number.ok_or_else(|| serde::de::Error::custom("a whole number is needed"))
 }
 

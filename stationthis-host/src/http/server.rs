@@ -1,5 +1,7 @@
 //! The accept loop.
 
+mod open_files;
+
 use std::io;
 use std::time::Duration;
 
@@ -34,8 +36,8 @@ pub struct ServerLimits {
 impl Default for ServerLimits {
     fn default() -> Self {
         Self {
-            // Well below the usual 1,024 open files of a process.
-            connections: 512,
+            // Half of them may be streams and waits, which live long: a thousand. An idle one takes about 20 kB.
+            connections: 2048,
             // Without it, a few hundred slow clients hold every connection. (`axum::serve` has no such limit, hence
             // this module.)
             head_timeout: Duration::from_secs(10),
@@ -44,6 +46,16 @@ impl Default for ServerLimits {
             request_timeout: Duration::from_secs(super::WAIT_S_MAX + 30),
             write_pause: Duration::from_secs(15),
         }
+    }
+}
+
+impl ServerLimits {
+    /// As many connections as the system lets this process have: asks for more open files, and serves fewer clients
+    /// at a time, with a warning, when that is refused. For the start of a program; it changes the process's limit.
+    #[must_use]
+    pub fn within_open_files(mut self) -> Self {
+        self.connections = open_files::allow(self.connections);
+        self
     }
 }
 
