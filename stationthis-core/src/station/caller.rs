@@ -26,7 +26,7 @@ use crate::task::policy::UnpricedPolicy;
 use crate::task::state::TaskState;
 use crate::task::terms::{Rules, Terms};
 use crate::time::Timestamp;
-use crate::tool::ToolDefinition;
+use crate::tool::{CostingModel, ToolDefinition};
 
 /// How often a waiting caller looks into the store: another process may have brought the task to its end.
 const WAIT_LOOK: Duration = Duration::from_secs(2);
@@ -162,6 +162,28 @@ impl Caller {
         let definition = tool.definition();
         let card = self.engine.rates.current(&definition.provider_id);
         self.engine.backend(&definition.provider_id)?.cost.rate(definition, &card)
+    }
+
+    /// What a run of a tool is expected to cost before anything is known of its inputs: with its defaults.
+    ///
+    /// # Errors
+    /// As [`rate`](Self::rate); for a tool without a price that policy lets run there is an empty quote.
+    pub fn estimate(&self, tool: &Tool) -> Result<Quote> {
+        let definition = tool.definition();
+        let inputs = match definition.costing_model {
+            CostingModel::Table { .. } => defaults_of(definition),
+            // The price of all others does not depend on inputs, and reading the schema takes its time.
+            _ => Map::new(),
+        };
+        Ok(self.price(tool, &inputs)?.quote)
+    }
+
+    /// How long a run of a tool usually takes from its submission to its end, as the last runs of its present revision
+    /// did: three in four took no longer. `None` while none has ended well.
+    #[must_use]
+    pub fn typical_duration(&self, tool: &Tool) -> Option<Duration> {
+        let definition = tool.definition();
+        self.engine.learned.duration_ms(&definition.tool_id, &definition.revision).map(Duration::from_millis)
     }
 
     /// What a run with these inputs would cost; the inputs are validated as for a run.
@@ -336,6 +358,13 @@ impl Caller {
             Err(error) => Err(error),
         }
     }
+}
+
+/// What is sent of each input that is left out, as the schema states it.
+fn defaults_of(definition: &ToolDefinition) -> Map<String, Value> {
+    let schema = definition.input_schema.to_value();
+    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    properties.filter_map(|(name, property)| Some((name.clone(), property.get("default")?.clone()))).collect()
 }
 
 fn validated(tool: &Tool, inputs: &Map<String, Value>) -> Result<Map<String, Value>> {
