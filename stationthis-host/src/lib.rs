@@ -22,6 +22,7 @@
 //! | [`http`] | the HTTP API and the webhooks, as an [`axum::Router`]; [`http::server`] serves one |
 //! | [`outgoing`] | webhooks to callers, and the guard of every address that somebody else names |
 //! | [`keys`] | API keys, each bound to a caller |
+//! | [`users`], [`user_events`] | who a caller is on other platforms, and what users did |
 //! | [`view`] | a tool with its price and its freshness |
 //! | [`story`] | all that happened to a task, a sentence for each |
 //! | [`costs`] | what ended tasks cost, added up |
@@ -50,4 +51,6 @@ pub mod outgoing;
 pub mod output;
 pub mod story;
 pub mod telemetry;
+pub mod user_events;
+pub mod users;
 pub mod view;
