@@ -23,6 +23,7 @@
 //! | [`face`] | what every face shares: inputs as fields, prices and failures in words |
 //! | [`outgoing`] | webhooks to callers, and the guard of every address that somebody else names |
 //! | [`keys`] | API keys, each bound to a caller |
+//! | [`users`], [`user_events`] | who a caller is on other platforms, and what users did |
 //! | [`view`] | a tool with its price and its freshness |
 //! | [`story`] | all that happened to a task, a sentence for each |
 //! | [`costs`] | what ended tasks cost, added up |
@@ -52,4 +53,6 @@ pub mod outgoing;
 pub mod output;
 pub mod story;
 pub mod telemetry;
+pub mod user_events;
+pub mod users;
 pub mod view;

@@ -123,6 +123,12 @@ struct Priced {
 }
 
 impl Caller {
+    /// Who it is; `None` for an administrator.
+    #[must_use]
+    pub const fn id(&self) -> Option<&CallerId> {
+        self.id.as_ref()
+    }
+
     /// Every tool, as of now; later changes do not show in it.
     #[must_use]
     pub fn tools(&self) -> Arc<Snapshot> {

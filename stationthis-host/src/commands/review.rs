@@ -35,6 +35,9 @@ fn print_story(story: &Story) {
     if let Some(run) = &task.state.run_id {
         report::line("run", &format!("{run} at {}", task.provider_id));
     }
+    if let Some(event) = &story.initiating_event {
+        report::line("begun by", &format!("{} at {} (event {})", event.kind, event.at, event.event_id));
+    }
     let replays = if story.replays { "the record follows from the events" } else { "NO: please report this" };
     report::line("replays", replays);
     anstream::println!();
