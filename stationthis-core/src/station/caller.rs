@@ -138,7 +138,7 @@ impl Caller {
     /// The tool of a name.
     ///
     /// # Errors
-    /// `NotFound` with suggestions, or `Conflict` when several tools answer to it.
+    /// `NotFound` with suggestions, `Gone` for a tool that was removed, or `Conflict` when several tools answer to it.
     pub fn resolve(&self, name: &str) -> Result<Arc<Tool>> {
         let snapshot = self.engine.registry.snapshot();
         let shown: String = name.chars().take(80).collect();
@@ -149,13 +149,16 @@ impl Caller {
                 Err(Error::new(ErrorKind::Conflict, "find tool")
                     .with_message(format!("{shown:?} may be any of {ids}: name one of them.")))
             }
+            Resolution::Removed { names, suggestions } => {
+                let provider = names.tool_id.as_str().split(':').next().unwrap_or_default();
+                let day = names.removed_at.map(|at| at.to_string());
+                let since = day.as_deref().and_then(|at| at.get(..10)).map(|day| format!(" since {day}"));
+                let message =
+                    format!("{shown:?} was a tool that {provider} does not have{}.", since.unwrap_or_default());
+                Err(absent(ErrorKind::Gone, message, &suggestions))
+            }
             Resolution::Unknown { suggestions } => {
-                let suggestions: Vec<String> = suggestions.iter().map(|t| t.definition().slug.clone()).collect();
-                let mut message = format!("There is no tool {shown:?}.");
-                if !suggestions.is_empty() {
-                    message.push_str(&format!(" Did you mean {}?", suggestions.join(", ")));
-                }
-                Err(Error::new(ErrorKind::NotFound, "find tool").with_message(message).with_suggestions(suggestions))
+                Err(absent(ErrorKind::NotFound, format!("There is no tool {shown:?}."), &suggestions))
             }
         }
     }
@@ -207,7 +210,7 @@ impl Caller {
     /// Accepts a request: validated, quoted and recorded when this returns; everything else happens by itself.
     ///
     /// # Errors
-    /// `NotFound` for the tool (with suggestions), `InvalidInput` with every problem or for a notification target that
+    /// `NotFound` (with suggestions) or `Gone` for the tool, `InvalidInput` with every problem or for a notification target that
     /// could never be told, `Unpriced`, `Conflict` when the idempotency key was used for another request, `Closed` while
     /// shutting down, `StoreUnavailable`.
     pub async fn run(&self, request: RunRequest) -> Result<TaskRecord> {
@@ -371,6 +374,15 @@ fn defaults_of(definition: &ToolDefinition) -> Map<String, Value> {
     let schema = definition.input_schema.to_value();
     let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
     properties.filter_map(|(name, property)| Some((name.clone(), property.get("default")?.clone()))).collect()
+}
+
+/// The error of a name that no tool has, with what may have been meant.
+fn absent(kind: ErrorKind, mut message: String, suggestions: &[&Arc<Tool>]) -> Error {
+    let suggestions: Vec<String> = suggestions.iter().map(|t| t.definition().slug.clone()).collect();
+    if !suggestions.is_empty() {
+        message.push_str(&format!(" Did you mean {}?", suggestions.join(", ")));
+    }
+    Error::new(kind, "find tool").with_message(message).with_suggestions(suggestions)
 }
 
 fn validated(tool: &Tool, inputs: &Map<String, Value>) -> Result<Map<String, Value>> {
