@@ -21,6 +21,8 @@ pub enum ErrorKind {
     InvalidInput,
     /// There is no such thing, or not for this caller.
     NotFound,
+    /// There was such a thing, and it was removed.
+    Gone,
     /// It contradicts what is there already (an idempotency key used for another request, a name taken).
     Conflict,
     /// The credential is missing, wrong or expired.
@@ -246,6 +248,7 @@ impl fmt::Display for ErrorKind {
         f.write_str(match self {
             Self::InvalidInput => "invalid input",
             Self::NotFound => "not found",
+            Self::Gone => "gone",
             Self::Conflict => "conflict",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",

@@ -290,7 +290,7 @@ impl Inner {
             tracing::warn!(tool = %collision.tool_id, wanted = %collision.wanted, slug = %collision.slug, held_by,
                 "a tool's name is taken");
         }
-        let snapshot = Arc::new(old.next(now, assigned, statuses));
+        let snapshot = Arc::new(old.next(now, assigned, names, statuses));
         let diff = Arc::new(CatalogueDiff::between(old, &snapshot));
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&snapshot);
         if !diff.is_empty() {

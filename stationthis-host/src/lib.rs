@@ -20,6 +20,7 @@
 //! | [`data_dir`] | the folder of what must survive: lock, database, callback keys |
 //! | [`app`] | from a configuration to a station at work |
 //! | [`http`] | the HTTP API and the webhooks, as an [`axum::Router`]; [`http::server`] serves one |
+//! | [`face`] | what every face shares: inputs as fields, prices and failures in words |
 //! | [`outgoing`] | webhooks to callers, and the guard of every address that somebody else names |
 //! | [`keys`] | API keys, each bound to a caller |
 //! | [`users`], [`user_events`] | who a caller is on other platforms, and what users did |
@@ -41,6 +42,7 @@ pub mod config;
 pub mod costs;
 pub mod data_dir;
 pub mod desk;
+pub mod face;
 #[cfg(feature = "testkit")]
 mod halt;
 pub mod housekeeping;

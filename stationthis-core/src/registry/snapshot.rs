@@ -8,7 +8,7 @@ use crate::id::{ProviderId, ToolId};
 use crate::registry::provider_state::ProviderStatus;
 use crate::registry::tool::Tool;
 use crate::time::Timestamp;
-use crate::tool::naming::{Assigned, Collision, slug};
+use crate::tool::naming::{Assigned, Collision, Names, slug};
 use crate::tool::nearest::nearest;
 use crate::tool::{ToolDefinition, Visibility};
 
@@ -27,8 +27,16 @@ pub struct Snapshot {
     by_name: HashMap<Box<str>, usize>,
     /// The tools in the order of their providers' keys.
     by_key: Vec<usize>,
+    removed: Removed,
     providers: Vec<ProviderStatus>,
     collisions: Vec<Collision>,
+}
+
+/// Tools that are gone, by every name that they had.
+#[derive(Default)]
+struct Removed {
+    names: Vec<Names>,
+    by_name: HashMap<Box<str>, usize>,
 }
 
 /// What a typed name means.
@@ -38,6 +46,13 @@ pub enum Resolution<'a> {
     Exact(&'a Arc<Tool>),
     /// It is the key of tools of several providers; the id or the slug says which.
     Ambiguous(Vec<&'a Arc<Tool>>),
+    /// It was a tool's, which its service has removed since; no other tool gets the name as long as this is remembered.
+    Removed {
+        /// The names that it had, and since when it is gone.
+        names: &'a Names,
+        /// As for an unknown name.
+        suggestions: Vec<&'a Arc<Tool>>,
+    },
     /// No tool has it.
     Unknown {
         /// Listed tools with a name near to it, the nearest first, at most 5. To show, never to run.
@@ -53,13 +68,21 @@ impl Snapshot {
             tools: Vec::new(),
             by_name: HashMap::new(),
             by_key: Vec::new(),
+            removed: Removed::default(),
             providers,
             collisions: Vec::new(),
         }
     }
 
-    /// The snapshot that follows this one; tools that did not change are shared with it.
-    pub(super) fn next(&self, taken_at: Timestamp, assigned: Assigned, mut providers: Vec<ProviderStatus>) -> Self {
+    /// The snapshot that follows this one; tools that did not change are shared with it. `names` are all that are
+    /// remembered.
+    pub(super) fn next(
+        &self,
+        taken_at: Timestamp,
+        assigned: Assigned,
+        names: &[Names],
+        mut providers: Vec<ProviderStatus>,
+    ) -> Self {
         let mut tools: Vec<Arc<Tool>> = Vec::with_capacity(assigned.tools.len());
         for mut definition in assigned.tools {
             // Most tools have the very same output schema: one text for all.
@@ -86,7 +109,8 @@ impl Snapshot {
             provider.tools = tools.iter().filter(|t| t.definition().provider_id == provider.provider_id).count();
         }
         let revision = self.revision + 1;
-        Self { revision, taken_at, tools, by_name, by_key, providers, collisions: assigned.collisions }
+        let removed = Removed::of(names);
+        Self { revision, taken_at, tools, by_name, by_key, removed, providers, collisions: assigned.collisions }
     }
 
     /// Counts up with each snapshot of this process.
@@ -133,6 +157,7 @@ impl Snapshot {
 
     /// The tool that a person means by what was typed: exactly an id, a slug or alias (in any letter case), or the
     /// provider's own key where only one provider has it, in this order. Nothing that is merely similar is ever taken.
+    /// A name that none has may be one that a removed tool had.
     ///
     /// Takes microseconds, but for unknown names, which are compared with all for suggestions.
     #[must_use]
@@ -149,7 +174,13 @@ impl Snapshot {
         let same = self.by_key.iter().skip(start).take_while(|index| self.key_at(**index) == typed);
         let same: Vec<&Arc<Tool>> = same.filter_map(|index| self.tools.get(*index)).collect();
         match same.as_slice() {
-            [] => Resolution::Unknown { suggestions: self.suggest(typed) },
+            [] => {
+                let suggestions = self.suggest(typed);
+                match self.removed.find(typed) {
+                    Some(names) => Resolution::Removed { names, suggestions },
+                    None => Resolution::Unknown { suggestions },
+                }
+            }
             [tool] => Resolution::Exact(tool),
             _ => Resolution::Ambiguous(same),
         }
@@ -185,9 +216,33 @@ impl Snapshot {
     }
 }
 
+impl Removed {
+    fn of(names: &[Names]) -> Self {
+        let names: Vec<Names> = names.iter().filter(|names| names.removed_at.is_some()).cloned().collect();
+        let mut by_name = HashMap::new();
+        // Of two tools that had a key the one that was removed last is meant: it comes first.
+        for (index, gone) in names.iter().enumerate() {
+            let id = gone.tool_id.as_str();
+            for name in gone.aliases.iter().map(String::as_str).chain([gone.slug.as_str(), id, key_of(id)]) {
+                by_name.entry(name.into()).or_insert(index);
+            }
+        }
+        Self { names, by_name }
+    }
+
+    fn find(&self, typed: &str) -> Option<&Names> {
+        let index = self.by_name.get(typed).or_else(|| self.by_name.get(typed.to_ascii_lowercase().as_str()))?;
+        self.names.get(*index)
+    }
+}
+
 /// The provider's own key: the id without the provider's name.
 fn key(tool: &Arc<Tool>) -> &str {
-    tool.definition().tool_id.as_str().split_once(':').map_or("", |(_, key)| key)
+    key_of(tool.definition().tool_id.as_str())
+}
+
+fn key_of(id: &str) -> &str {
+    id.split_once(':').map_or("", |(_, key)| key)
 }
 
 impl fmt::Debug for Snapshot {

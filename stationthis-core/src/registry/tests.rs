@@ -214,6 +214,9 @@ fn resolved(snapshot: &Snapshot, typed: &str) -> String {
     match snapshot.resolve(typed) {
         Resolution::Exact(tool) => id(&tool),
         Resolution::Ambiguous(tools) => format!("one of {}", tools.iter().map(id).collect::<Vec<_>>().join(" ")),
+        Resolution::Removed { names, suggestions } => {
+            format!("gone {}: {}", names.tool_id, suggestions.iter().map(id).collect::<Vec<_>>().join(" "))
+        }
         Resolution::Unknown { suggestions } => {
             format!("no: {}", suggestions.iter().map(id).collect::<Vec<_>>().join(" "))
         }
@@ -282,6 +285,28 @@ async fn a_restart_serves_the_same_tools_at_once_and_marks_them_stale() {
     assert!(newcomer.definition().slug.starts_with("tool-0-"));
     assert_eq!(outcome.snapshot.collisions().len(), 1);
     assert_eq!(new.restore(&saved).unwrap_err().kind(), ErrorKind::Conflict);
+}
+
+#[tokio::test]
+async fn every_name_of_a_removed_tool_says_so_after_a_restart_too() {
+    let rest = || vec![tool("p", "x", "Xylophone"), tool("p", "y", "Yak")];
+    let with = |name: &str| Answer::Tools([vec![tool("p", "a", name)], rest()].concat());
+    let back = Answer::Tools([vec![tool("p", "b", "Flux Pro")], rest()].concat());
+    let provider = Scripted::new("p", [with("Flux Dev"), with("Flux Pro"), Answer::Tools(rest()), back]);
+    let (registry, restarted) = (registry(&[&provider]), registry(&[&provider]));
+    for _ in 0..3 {
+        registry.refresh().await.unwrap();
+    }
+    restarted.restore(&registry.export().unwrap()).unwrap();
+    for snapshot in [registry.snapshot(), restarted.snapshot()] {
+        for name in ["p:a", "a", "flux-pro", " Flux-Dev"] {
+            assert_eq!(resolved(&snapshot, name), "gone p:a: ", "{name:?}");
+        }
+        assert_eq!(resolved(&snapshot, "flux"), "no: ");
+    }
+    registry.refresh().await.unwrap();
+    // Another tool of the same name is suggested, and not run.
+    assert_eq!(resolved(&registry.snapshot(), "flux-pro"), "gone p:a: p:b");
 }
 
 #[tokio::test(start_paused = true)]

@@ -41,6 +41,13 @@ impl Tool {
         &self.definition
     }
 
+    /// Is this a name that it had before a rename? Then it still finds the tool, and the slug is what to call it now.
+    #[must_use]
+    pub fn was_called(&self, typed: &str) -> bool {
+        let typed = typed.trim();
+        self.definition.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(typed))
+    }
+
     /// What checks its inputs. The first call takes about a millisecond, later ones nothing.
     ///
     /// # Errors

@@ -29,7 +29,7 @@ use crate::task::policy::UnpricedPolicy;
 use crate::task::state::TaskState;
 use crate::task::terms::{Rules, Terms};
 use crate::time::Timestamp;
-use crate::tool::ToolDefinition;
+use crate::tool::{CostingModel, ToolDefinition};
 
 /// How often a waiting caller looks into the store: another process may have brought the task to its end.
 const WAIT_LOOK: Duration = Duration::from_secs(2);
@@ -144,7 +144,7 @@ impl Caller {
     /// The tool of a name.
     ///
     /// # Errors
-    /// `NotFound` with suggestions, or `Conflict` when several tools answer to it.
+    /// `NotFound` with suggestions, `Gone` for a tool that was removed, or `Conflict` when several tools answer to it.
     pub fn resolve(&self, name: &str) -> Result<Arc<Tool>> {
         let snapshot = self.engine.registry.snapshot();
         let shown: String = name.chars().take(80).collect();
@@ -155,13 +155,16 @@ impl Caller {
                 Err(Error::new(ErrorKind::Conflict, "find tool")
                     .with_message(format!("{shown:?} may be any of {ids}: name one of them.")))
             }
+            Resolution::Removed { names, suggestions } => {
+                let provider = names.tool_id.as_str().split(':').next().unwrap_or_default();
+                let day = names.removed_at.map(|at| at.to_string());
+                let since = day.as_deref().and_then(|at| at.get(..10)).map(|day| format!(" since {day}"));
+                let message =
+                    format!("{shown:?} was a tool that {provider} does not have{}.", since.unwrap_or_default());
+                Err(absent(ErrorKind::Gone, message, &suggestions))
+            }
             Resolution::Unknown { suggestions } => {
-                let suggestions: Vec<String> = suggestions.iter().map(|t| t.definition().slug.clone()).collect();
-                let mut message = format!("There is no tool {shown:?}.");
-                if !suggestions.is_empty() {
-                    message.push_str(&format!(" Did you mean {}?", suggestions.join(", ")));
-                }
-                Err(Error::new(ErrorKind::NotFound, "find tool").with_message(message).with_suggestions(suggestions))
+                Err(absent(ErrorKind::NotFound, format!("There is no tool {shown:?}."), &suggestions))
             }
         }
     }
@@ -174,6 +177,28 @@ impl Caller {
         let definition = tool.definition();
         let card = self.engine.rates.current(&definition.provider_id);
         self.engine.backend(&definition.provider_id)?.cost.rate(definition, &card)
+    }
+
+    /// What a run of a tool is expected to cost before anything is known of its inputs: with its defaults.
+    ///
+    /// # Errors
+    /// As [`rate`](Self::rate); for a tool without a price that policy lets run there is an empty quote.
+    pub fn estimate(&self, tool: &Tool) -> Result<Quote> {
+        let definition = tool.definition();
+        let inputs = match definition.costing_model {
+            CostingModel::Table { .. } => defaults_of(definition),
+            // The price of all others does not depend on inputs, and reading the schema takes its time.
+            _ => Map::new(),
+        };
+        Ok(self.price(tool, &inputs)?.quote)
+    }
+
+    /// How long a run of a tool usually takes from its submission to its end, as the last runs of its present revision
+    /// did: three in four took no longer. `None` while none has ended well.
+    #[must_use]
+    pub fn typical_duration(&self, tool: &Tool) -> Option<Duration> {
+        let definition = tool.definition();
+        self.engine.learned.duration_ms(&definition.tool_id, &definition.revision).map(Duration::from_millis)
     }
 
     /// What a run with these inputs would cost; the inputs are validated as for a run.
@@ -191,7 +216,7 @@ impl Caller {
     /// Accepts a request: validated, quoted and recorded when this returns; everything else happens by itself.
     ///
     /// # Errors
-    /// `NotFound` for the tool (with suggestions), `InvalidInput` with every problem or for a notification target that
+    /// `NotFound` (with suggestions) or `Gone` for the tool, `InvalidInput` with every problem or for a notification target that
     /// could never be told, `Unpriced`, `Conflict` when the idempotency key was used for another request, `Closed` while
     /// shutting down, `StoreUnavailable`.
     pub async fn run(&self, request: RunRequest) -> Result<TaskRecord> {
@@ -362,6 +387,22 @@ impl Caller {
             Err(error) => Err(error),
         }
     }
+}
+
+/// What is sent of each input that is left out, as the schema states it.
+fn defaults_of(definition: &ToolDefinition) -> Map<String, Value> {
+    let schema = definition.input_schema.to_value();
+    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    properties.filter_map(|(name, property)| Some((name.clone(), property.get("default")?.clone()))).collect()
+}
+
+/// The error of a name that no tool has, with what may have been meant.
+fn absent(kind: ErrorKind, mut message: String, suggestions: &[&Arc<Tool>]) -> Error {
+    let suggestions: Vec<String> = suggestions.iter().map(|t| t.definition().slug.clone()).collect();
+    if !suggestions.is_empty() {
+        message.push_str(&format!(" Did you mean {}?", suggestions.join(", ")));
+    }
+    Error::new(kind, "find tool").with_message(message).with_suggestions(suggestions)
 }
 
 fn validated(tool: &Tool, inputs: &Map<String, Value>) -> Result<Map<String, Value>> {
