@@ -15,6 +15,8 @@ mod bad_input;
 mod bench;
 #[path = "it/commands.rs"]
 mod commands;
+#[path = "it/generations.rs"]
+mod generations;
 #[path = "it/hooks.rs"]
 mod hooks;
 #[path = "it/isolation.rs"]

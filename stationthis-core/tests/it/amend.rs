@@ -74,12 +74,14 @@ async fn a_change_during_a_submission_is_kept_and_nothing_is_sent_twice() {
     let changed = amended(&bench, task.task_id, amendment(1)).await;
     assert_eq!(changed.state.status, TaskStatus::Submitting);
     bench.settle().await;
+    let state = bench.task(task.task_id).await.state;
+    assert_eq!((state.status, state.doubt), (TaskStatus::Submitting, None), "nobody else took it up");
     bench.provider.open_gate();
     ticking.await.unwrap();
     bench.pass(2).await;
     let task = bench.task(task.task_id).await;
     assert_eq!((task.state.status, &task.metadata), (TaskStatus::Running, &metadata(1)));
-    assert_eq!(bench.provider.script().calls.submit, 1, "its lease was left alone");
+    assert_eq!(bench.provider.script().calls.submit, 1, "once");
 }
 
 #[tokio::test]
