@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use builder::StationBuilder;
-pub use caller::{Caller, QuoteAnswer, RunRequest};
+pub use caller::{Caller, QuoteAnswer, RunRequest, TaskAmendment};
 pub use events::{EventStream, Lagged, TaskUpdate};
 pub use inbox::WEBHOOK_BYTES_MAX;
 pub use metrics::{BUCKETS, describe_metrics};

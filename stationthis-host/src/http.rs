@@ -25,6 +25,7 @@
 //! | `GET /api/internal/costs` | what ended tasks cost, in sums; `?month=` |
 //! | `GET`, `PUT /api/internal/notify` | `{"notify": […]}`: whom the caller's tasks tell by default |
 //! | `GET`, `PUT /api/internal/admin/callers/{caller}/notify` | the same, of any caller |
+//! | `GET`, `POST /api/internal/generations`, `GET`, `PUT …/generations/{id}` | tasks in the words of a record API |
 //! | `GET /api/internal/users/me` | the caller and who they are on other platforms |
 //! | `POST /api/internal/events` | 201 and the event: what a user did |
 //! | `GET /api/internal/events/{id}` | such an event |
@@ -47,6 +48,7 @@ pub mod body;
 mod costs;
 mod events;
 pub mod frame;
+mod generations;
 mod health;
 mod keys;
 mod limits;

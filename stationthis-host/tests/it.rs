@@ -17,6 +17,8 @@ mod bench;
 mod commands;
 #[path = "it/events.rs"]
 mod events;
+#[path = "it/generations.rs"]
+mod generations;
 #[path = "it/hooks.rs"]
 mod hooks;
 #[path = "it/isolation.rs"]

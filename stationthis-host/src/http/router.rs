@@ -19,8 +19,8 @@ use crate::http::limits::CallerLimits;
 use crate::http::problem::Problem;
 use crate::http::server::ServerLimits;
 use crate::http::{
-    admin, asker, auth, costs, events, frame, health, keys, metrics, notices, notify, review, run, tasks, tools,
-    user_events, users, webhook,
+    admin, asker, auth, costs, events, frame, generations, health, keys, metrics, notices, notify, review, run, tasks,
+    tools, user_events, users, webhook,
 };
 use crate::keys::ApiKeys;
 use crate::metrics::Metrics;
@@ -184,6 +184,12 @@ pub static ROUTES: &[Route] = &[
     Route::new(Scope::Caller, GET, "/api/internal/costs", |f| on(f, costs::show)),
     Route::new(Scope::Caller, GET, "/api/internal/notify", |f| on(f, notify::show)),
     Route::new(Scope::Caller, PUT, "/api/internal/notify", |f| on(f, notify::set)),
+    Route::new(Scope::Caller, GET, "/api/internal/generations", |f| on(f, generations::list)),
+    Route::new(Scope::Caller, POST, "/api/internal/generations", |f| on(f, generations::create)),
+    Route::new(Scope::Caller, GET, "/api/internal/generations/{id}", |f| on(f, generations::show)),
+    Route::new(Scope::Caller, PUT, "/api/internal/generations/{id}", |f| on(f, generations::change)),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/generations", |f| on(f, generations::list)),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/generations/{id}", |f| on(f, generations::show)),
     Route::new(Scope::Caller, GET, "/api/internal/users/me", |f| on(f, users::show)),
     Route::new(Scope::Caller, POST, "/api/internal/events", |f| on(f, user_events::record)),
     Route::new(Scope::Caller, GET, "/api/internal/events/{id}", |f| on(f, user_events::show)),

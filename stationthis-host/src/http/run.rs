@@ -82,7 +82,7 @@ fn answer(task: &TaskRecord) -> Response {
     response
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
     let key = value.to_str().ok().and_then(|text| IdempotencyKey::new(text).ok());
     let refused = || Problem::malformed("Idempotency-Key is 1 to 255 printable ASCII characters.");
