@@ -11,7 +11,7 @@
 //! | `GET /healthz` | 200 while the process lives |
 //! | `GET /readyz` | 200 when the store answers and there is a catalogue, else 503; each provider's state |
 //! | `GET /api/internal/tools` | `{"tools": […]}` |
-//! | `GET /api/internal/tools/{id}` | one tool, by id, slug or alias |
+//! | `GET /api/internal/tools/{id}`, `GET /api/internal/run/{workflow_name}` | one tool with its price and typical time, by id or slug; 308 for a name of before, 410 for one of a removed tool |
 //! | `POST /api/internal/run/{workflow_name}` | 202 and the task; with `?wait=SECONDS` 200 when it has ended |
 //! | `POST /api/internal/quote/{workflow_name}` | rate and quote |
 //! | `GET /api/internal/tasks` | `{"tasks": […], "nextCursor": …}`; `?status=&tool=&needsReview=&limit=&cursor=` |
@@ -38,11 +38,13 @@ mod asker;
 mod auth;
 pub mod body;
 mod costs;
+mod etag;
 pub mod frame;
 mod health;
 mod keys;
 mod limits;
 mod metrics;
+mod named;
 mod notices;
 mod notify;
 pub mod problem;
@@ -54,6 +56,7 @@ pub mod server;
 mod stream;
 mod tasks;
 mod tools;
+mod wait;
 mod webhook;
 
 pub use limits::CallerLimits;

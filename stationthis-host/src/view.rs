@@ -1,5 +1,7 @@
 //! How tools look from outside.
 
+mod offer;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stationthis_core::cost::PinnedRate;
@@ -7,6 +9,8 @@ use stationthis_core::registry::{Snapshot, Tool};
 use stationthis_core::station::Caller;
 use stationthis_core::tool::Visibility;
 use stationthis_core::{Timestamp, ToolDefinition};
+
+pub use self::offer::ToolOffer;
 
 /// A tool with its price of the moment, and whether its provider was there to confirm it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,6 +85,7 @@ impl TryFrom<Value> for ToolView {
 
 #[cfg(test)]
 mod tests {
+    use stationthis_core::cost::Quote;
     use stationthis_core::{ProviderId, ToolId};
 
     use super::*;
@@ -92,5 +97,8 @@ mod tests {
         let view = ToolView { definition: tool, rate: None, unpriced: None, stale: true, refreshed_at: None };
         let text = serde_json::to_string(&view).unwrap();
         assert_eq!(serde_json::from_str::<ToolView>(&text).unwrap(), view);
+        let offer = ToolOffer { tool: view, quote: Some(Quote::default()), typical_duration_ms: Some(7) };
+        let text = serde_json::to_string(&offer).unwrap();
+        assert_eq!(serde_json::from_str::<ToolOffer>(&text).unwrap(), offer);
     }
 }

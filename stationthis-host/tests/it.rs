@@ -15,6 +15,10 @@ mod bad_input;
 mod bench;
 #[path = "it/commands.rs"]
 mod commands;
+#[path = "it/conventions.rs"]
+mod conventions;
+#[path = "it/follows.rs"]
+mod follows;
 #[path = "it/hooks.rs"]
 mod hooks;
 #[path = "it/isolation.rs"]

@@ -168,6 +168,7 @@ pub static ROUTES: &[Route] = &[
     Route::new(Scope::Provider, POST, "/api/webhook/{provider_id}", |f| on(f, webhook::receive)),
     Route::new(Scope::Caller, GET, "/api/internal/tools", |f| on(f, tools::list)),
     Route::new(Scope::Caller, GET, "/api/internal/tools/{id}", |f| on(f, tools::show)),
+    Route::new(Scope::Caller, GET, "/api/internal/run/{workflow_name}", |f| on(f, run::show)),
     Route::new(Scope::Caller, POST, "/api/internal/run/{workflow_name}", |f| on(f, run::run)),
     Route::new(Scope::Caller, POST, "/api/internal/quote/{workflow_name}", |f| on(f, run::quote)),
     Route::new(Scope::Caller, GET, "/api/internal/tasks", |f| on(f, tasks::list)),
