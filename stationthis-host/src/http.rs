@@ -37,6 +37,7 @@ mod admin;
 mod asker;
 mod auth;
 pub mod body;
+mod cors;
 mod costs;
 mod etag;
 pub mod frame;
@@ -56,9 +57,11 @@ pub mod server;
 mod stream;
 mod tasks;
 mod tools;
+mod trace_context;
 mod wait;
 mod webhook;
 
+pub use cors::Origin;
 pub use limits::CallerLimits;
 pub use router::{HttpConfig, ROUTES, Route, Scope, router, webhook_router};
 

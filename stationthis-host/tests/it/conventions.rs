@@ -76,3 +76,42 @@ async fn a_wait_may_be_a_preference() {
     }
     bench.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_listed_origins_are_told_that_they_may() {
+    const PAGE: &str = "https://studio.example";
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = crate::bench::config(&dir);
+    config.cors_origins = vec![PAGE.parse().unwrap()];
+    let service = stationthis_host::app::Service::simulator(None);
+    let bench = Bench::over(config, dir, service, Some("correct-horse-battery")).await;
+    let path = "/api/internal/tasks";
+    let preflight = |origin: &'static str| {
+        let request = bench.http.request(Method::OPTIONS, format!("{}{path}", bench.base)).header("origin", origin);
+        request
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "authorization")
+    };
+    let allowed = preflight(PAGE).send().await.unwrap();
+    assert_eq!(allowed.status(), 200);
+    assert_eq!(allowed.headers()["access-control-allow-origin"], PAGE);
+    let names = allowed.headers()["access-control-allow-headers"].to_str().unwrap();
+    assert!(names.contains("authorization") && names.contains("idempotency-key"), "{names}");
+    assert!(!allowed.headers().contains_key("access-control-allow-credentials"));
+    let other = preflight("https://evil.example").send().await.unwrap();
+    assert!(!other.headers().contains_key("access-control-allow-origin"));
+    // The key is asked for all the same, and a problem can be read by the page too.
+    let keyless = bench.http.get(format!("{}{path}", bench.base)).header("origin", PAGE).send().await.unwrap();
+    assert_eq!(keyless.status(), 401);
+    assert_eq!(keyless.headers()["access-control-allow-origin"], PAGE);
+    let keyed = bench.request(Method::GET, path).header("origin", PAGE).send().await.unwrap();
+    let exposed = keyed.headers()["access-control-expose-headers"].to_str().unwrap();
+    assert!(keyed.status() == 200 && exposed.contains("etag") && exposed.contains("x-request-id"), "{exposed}");
+    bench.close().await;
+
+    let bench = Bench::new().await;
+    let unlisted = bench.http.request(Method::OPTIONS, format!("{}{path}", bench.base)).header("origin", PAGE);
+    let unlisted = unlisted.header("access-control-request-method", "GET").send().await.unwrap();
+    assert_eq!(unlisted.status(), 403, "by default no page may anything");
+    bench.close().await;
+}
