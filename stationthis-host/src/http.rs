@@ -11,7 +11,7 @@
 //! | `GET /healthz` | 200 while the process lives |
 //! | `GET /readyz` | 200 when the store answers and there is a catalogue, else 503; each provider's state |
 //! | `GET /api/internal/tools` | `{"tools": […]}` |
-//! | `GET /api/internal/tools/{id}` | one tool, by id, slug or alias |
+//! | `GET /api/internal/tools/{id}`, `GET /api/internal/run/{workflow_name}` | one tool with its price and typical time, by id or slug; 308 for a name of before, 410 for one of a removed tool |
 //! | `POST /api/internal/run/{workflow_name}` | 202 and the task; with `?wait=SECONDS` 200 when it has ended |
 //! | `POST /api/internal/quote/{workflow_name}` | rate and quote |
 //! | `GET /api/internal/tasks` | `{"tasks": […], "nextCursor": …}`; `?status=&tool=&needsReview=&limit=&cursor=` |
@@ -45,7 +45,9 @@ mod admin;
 mod asker;
 mod auth;
 pub mod body;
+mod cors;
 mod costs;
+mod etag;
 mod events;
 pub mod frame;
 mod generations;
@@ -53,6 +55,7 @@ mod health;
 mod keys;
 mod limits;
 mod metrics;
+mod named;
 mod notices;
 mod notify;
 pub mod problem;
@@ -64,10 +67,13 @@ pub mod server;
 mod stream;
 mod tasks;
 mod tools;
+mod trace_context;
 mod user_events;
 mod users;
+mod wait;
 mod webhook;
 
+pub use cors::Origin;
 pub use limits::CallerLimits;
 pub use router::{HttpConfig, ROUTES, Route, Scope, router, webhook_router};
 

@@ -36,6 +36,7 @@ pub async fn serve(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
         .with_api_key(config.api_key.clone())
         .with_caller_limits(config.caller_limits())
         .with_server_limits(ServerLimits::default().within_open_files())
+        .with_cors_origins(config.cors_origins.clone())
         .with_backups(app.backups().clone())
         .with_metrics(metrics);
     let router = http::router(app.station().clone(), &face);

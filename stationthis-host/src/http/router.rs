@@ -10,11 +10,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use stationthis_core::station::Station;
 use stationthis_core::{CallerId, ErrorKind, Secret};
+use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::housekeeping::Backups;
+use crate::http::cors::{self, Origin};
 use crate::http::limits::CallerLimits;
 use crate::http::problem::Problem;
 use crate::http::server::ServerLimits;
@@ -50,6 +52,8 @@ pub struct HttpConfig {
     pub backups: Option<Backups>,
     /// What a scrape reads; without it there is nothing to scrape.
     pub metrics: Option<Metrics>,
+    /// Where web pages come from that may use it from a browser, each with a key.
+    pub cors_origins: Vec<Origin>,
 }
 
 impl HttpConfig {
@@ -63,6 +67,7 @@ impl HttpConfig {
             server: ServerLimits::default(),
             backups: None,
             metrics: None,
+            cors_origins: Vec::new(),
         }
     }
 
@@ -91,6 +96,13 @@ impl HttpConfig {
     #[must_use]
     pub fn with_metrics(mut self, metrics: Metrics) -> Self {
         self.metrics = Some(metrics);
+        self
+    }
+
+    /// For web pages from these origins too.
+    #[must_use]
+    pub fn with_cors_origins(mut self, origins: Vec<Origin>) -> Self {
+        self.cors_origins = origins;
         self
     }
 
@@ -169,6 +181,7 @@ pub static ROUTES: &[Route] = &[
     Route::new(Scope::Provider, POST, "/api/webhook/{provider_id}", |f| on(f, webhook::receive)),
     Route::new(Scope::Caller, GET, "/api/internal/tools", |f| on(f, tools::list)),
     Route::new(Scope::Caller, GET, "/api/internal/tools/{id}", |f| on(f, tools::show)),
+    Route::new(Scope::Caller, GET, "/api/internal/run/{workflow_name}", |f| on(f, run::show)),
     Route::new(Scope::Caller, POST, "/api/internal/run/{workflow_name}", |f| on(f, run::run)),
     Route::new(Scope::Caller, POST, "/api/internal/quote/{workflow_name}", |f| on(f, run::quote)),
     Route::new(Scope::Caller, GET, "/api/internal/tasks", |f| on(f, tasks::list)),
@@ -238,7 +251,7 @@ pub fn router(station: Station, config: &HttpConfig) -> Router {
     let open = routes_outside(Scope::Open).merge(routes_outside(Scope::Provider));
     let all = open.merge(outside).nest(INTERNAL, internal);
     let (backups, metrics) = (config.backups.clone(), config.metrics.clone());
-    surround(all, Face { station, keys, backups, metrics }, &config.server)
+    surround(all, Face { station, keys, backups, metrics }, &config.server, &config.cors_origins)
 }
 
 /// Only the webhooks of a station, for an application whose other routes are its own.
@@ -248,6 +261,7 @@ pub fn webhook_router(station: Station) -> Router {
         routes_outside(Scope::Provider),
         Face { station, keys, backups: None, metrics: None },
         &ServerLimits::default(),
+        &[],
     )
 }
 
@@ -268,7 +282,7 @@ fn routes_outside(scope: Scope) -> Router<Face> {
     outside.fold(Router::new(), |router, route| router.route(route.path, (route.handler)(route.filter)))
 }
 
-fn surround(routes: Router<Face>, face: Face, limits: &ServerLimits) -> Router {
+fn surround(routes: Router<Face>, face: Face, limits: &ServerLimits, origins: &[Origin]) -> Router {
     let nosniff = HeaderName::from_static("x-content-type-options");
     routes
         .fallback(not_found)
@@ -281,6 +295,8 @@ fn surround(routes: Router<Face>, face: Face, limits: &ServerLimits) -> Router {
         .layer(RequestBodyTimeoutLayer::new(limits.body_pause))
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(SetResponseHeaderLayer::if_not_present(nosniff, HeaderValue::from_static("nosniff")))
+        // Around the gate: a browser asks what it may do before it sends the key.
+        .layer(option_layer(cors::layer(origins)))
         .layer(from_fn_with_state(limits.request_timeout, frame::surround))
 }
 

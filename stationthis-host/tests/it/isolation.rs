@@ -111,8 +111,10 @@ async fn check(scene: &Scene, method: Method, path: &str) {
     };
     let at = |variable: &str, value: &str| path.replace(variable, value);
     match (method.as_str(), path) {
-        ("GET", "/healthz" | "/readyz" | "/api/internal/tools" | "/api/internal/tools/{id}") => {
-            let (status, body) = scene.ask(eve, method, &at("{id}", "sdxl-portrait"), None).await;
+        ("GET", "/healthz" | "/readyz" | "/api/internal/tools" | "/api/internal/tools/{id}")
+        | ("GET", "/api/internal/run/{workflow_name}") => {
+            let path = at("{id}", "sdxl-portrait").replace("{workflow_name}", "sdxl-portrait");
+            let (status, body) = scene.ask(eve, method, &path, None).await;
             assert!(status == 200 && !body.to_string().contains(&scene.task), "{path}: {body}");
         }
         ("GET" | "POST", "/api/webhook/{provider_id}" | "/api/webhook/{provider_id}/{task_id}") => {
