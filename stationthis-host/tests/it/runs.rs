@@ -125,5 +125,5 @@ async fn tools_show_their_schema_price_and_freshness() {
     assert_eq!(quote["toolId"], id);
     assert_eq!(quote["costRate"], tool["rate"]);
     assert!(quote["quote"]["ceilingUsd"].is_string(), "{quote}");
-    assert_eq!(quote["quote"], by_id["quote"]);
+    assert_eq!(quote["quote"], by_id["estimate"]);
 }
