@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn each_stream_hears_of_its_own_and_leaves_nothing_behind() {
-        let (ada, eve) = (ada(), eve());
+        let (ada, eve) = (task("ada"), task("eve"));
         let updates = Updates::default();
         let mut all = updates.subscribe(None, None);
         let mut of_ada = updates.subscribe(Some(ada.caller.clone()), None);
