@@ -37,6 +37,8 @@ mod operate;
 mod outage;
 #[path = "it/outgoing.rs"]
 mod outgoing;
+#[path = "it/parity.rs"]
+mod parity;
 #[path = "it/receiver.rs"]
 mod receiver;
 #[path = "it/restore.rs"]
