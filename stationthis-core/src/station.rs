@@ -22,7 +22,7 @@ use std::time::Duration;
 pub(crate) use catalogue::DOCUMENT as CATALOGUE_DOCUMENT;
 
 pub use builder::StationBuilder;
-pub use caller::{Caller, QuoteAnswer, RunRequest};
+pub use caller::{Caller, QuoteAnswer, RunRequest, TaskAmendment};
 pub use events::{EventStream, Lagged, TaskUpdate};
 pub use inbox::WEBHOOK_BYTES_MAX;
 pub use metrics::{BUCKETS, describe_metrics};

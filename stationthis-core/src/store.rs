@@ -283,7 +283,9 @@ pub struct TaskQuery {
     pub tool: Option<ToolId>,
     /// Only those that need review.
     pub needs_review: bool,
-    /// Older than this one: the cursor of the page before.
+    /// This one or newer; with [`TaskId::first_at`], made since a time.
+    pub since: Option<TaskId>,
+    /// Older than this one: the cursor of the page before; with [`TaskId::first_at`], made before a time.
     pub before: Option<TaskId>,
     /// At most so many; zero means 50. Bounded by [`PAGE_MAX`].
     pub limit: usize,

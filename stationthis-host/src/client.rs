@@ -169,6 +169,7 @@ fn failure(status: StatusCode, bytes: &[u8]) -> Error {
         403 => ErrorKind::Forbidden,
         404 => ErrorKind::NotFound,
         409 => ErrorKind::Conflict,
+        410 => ErrorKind::Gone,
         413 => ErrorKind::TooLarge,
         429 => ErrorKind::RateLimited,
         501 => ErrorKind::Unsupported,

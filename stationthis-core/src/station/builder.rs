@@ -174,7 +174,7 @@ impl StationBuilder {
             instance: self.instance.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
             rates,
             learned: Learned::default(),
-            updates: Updates::new(),
+            updates: Updates::default(),
             gauges: Gauges::default(),
             wake_lane,
             outbox_lanes: Mutex::default(),

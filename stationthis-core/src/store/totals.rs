@@ -27,6 +27,8 @@ pub struct StoreStats {
     pub oldest_webhook_at: Option<Timestamp>,
     /// Tasks that need review.
     pub needs_review: u64,
+    /// The number of the last event that was ever written, zero when there was none; pruning does not lower it.
+    pub last_event: u64,
 }
 
 /// Which tasks' costs to add up. Every condition must hold.

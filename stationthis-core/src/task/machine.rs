@@ -46,7 +46,7 @@ pub fn step(state: &TaskState, event: &TaskEvent) -> Step {
     let mut step = Step { state: state.clone(), actions: Vec::new() };
     let at = event.at;
     match &event.what {
-        Event::Accepted { .. } | Event::NoticeTried { .. } | Event::NoticeRequeued { .. } => {}
+        Event::Accepted { .. } | Event::NoticeTried { .. } | Event::NoticeRequeued { .. } | Event::Amended { .. } => {}
         Event::SubmitStarted => step.submit_started(at),
         Event::Submitted { run_id } | Event::LookupFound { run_id } => step.run_answered(run_id, at),
         Event::SubmitRefused { failure } => step.submit_refused(failure, at),

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::failure::{Ran, unreadable};
-use super::unsigned;
+use super::{events, unsigned};
 use crate::id::{CallerId, ProviderId, ToolId};
 use crate::money::Usd;
 use crate::store::totals::month_and_day;
@@ -35,6 +35,7 @@ pub(super) fn stats(conn: &Connection) -> Ran<StoreStats> {
     let oldest = number("SELECT (SELECT received_at FROM inbox ORDER BY n LIMIT 1)")?;
     stats.oldest_webhook_at = oldest.map(Timestamp::from_micros);
     stats.needs_review = count("SELECT count(*) FROM task WHERE needs_review = 1")?;
+    stats.last_event = events::last(conn)?;
     Ok(stats)
 }
 

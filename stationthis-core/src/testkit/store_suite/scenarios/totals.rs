@@ -57,6 +57,10 @@ pub async fn stats_count_what_is_to_be_done(fixture: &StoreFixture) {
     assert_eq!(stats.tasks, tasks);
     assert_eq!((stats.notices_pending, stats.notices_dead, stats.oldest_notice_at), (2, 1, Some(at(5))));
     assert_eq!((stats.inbox, stats.oldest_webhook_at, stats.needs_review), (2, Some(at(3)), 1));
+    let events = store.events(&EventQuery::default()).await.unwrap();
+    assert_eq!(Some(stats.last_event), events.last().map(|event| event.seq));
+    assert!(store.prune(at(1_000), PAGE_MAX).await.unwrap() > 0);
+    assert_eq!(store.stats().await.unwrap().last_event, stats.last_event, "what was forgotten was counted");
 }
 
 /// Tasks that ended in two months, for two callers, with two tools.
