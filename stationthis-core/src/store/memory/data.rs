@@ -207,7 +207,7 @@ impl Data {
                 sums.add(record)?;
             }
         }
-        Ok(sums.read(query))
+        sums.read(query)
     }
 
     pub(super) fn prune(&mut self, before: Timestamp, limit: usize) -> Result<usize> {
