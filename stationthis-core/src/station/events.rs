@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(listeners(&updates), (true, 1, 1));
         updates.publish(1, &ada);
         updates.publish(2, &eve);
-        let mut heard = |stream: &mut EventStream| {
+        let heard = |stream: &mut EventStream| {
             let mut numbers = Vec::new();
             while let Some(Some(Ok(update))) = stream.next().now_or_never() {
                 numbers.push(update.seq);
