@@ -28,6 +28,9 @@ use simulator::Simulator;
 /// The tool that is run: on the service's GPU cloud, which tells the times of its runs.
 const TOOL: &str = "sdxl-portrait";
 
+/// Who asks: the operator of the host on this machine.
+const CALLER: &str = "local";
+
 /// How long the last host may take to bring everything to its end: some lookups and retries, on a busy machine.
 const END_WAIT: Duration = Duration::from_secs(180);
 
@@ -83,12 +86,17 @@ impl Plan {
         };
         let killed = began.elapsed();
         host.terminate().await?;
+        let unsigned = receiver.unsigned(&host::webhook_keys(&self.program, folder.path(), CALLER).await?);
         let path = folder.path().join("stationthis-data/stationthis.sqlite3");
         let store: Arc<dyn TaskStore> = Arc::new(SqliteStore::open(path).await?);
         let books = simulator.books().await?;
-        Account::of(self, store.as_ref(), &books, &receiver.told(), &asked, killed)
+        let mut account = Account::of(self, store.as_ref(), &books, &receiver.told(), &asked, killed)
             .await
-            .with_context(|| log_of(folder.path()))
+            .with_context(|| log_of(folder.path()))?;
+        account
+            .wrong
+            .extend(unsigned.into_iter().map(|task| format!("{task}: a webhook is not signed as it should be")));
+        Ok(account)
     }
 }
 

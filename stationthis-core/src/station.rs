@@ -186,6 +186,22 @@ impl Station {
         self.engine.store.put_document(namespace, key, expected, bytes).await
     }
 
+    /// Forgets documents of a namespace whose keys, compared byte by byte, come before `below`; a page at a time. Gives how
+    /// many.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`; what was forgotten until then stays so.
+    pub async fn prune_documents(&self, namespace: &str, below: &str) -> Result<usize> {
+        let mut count = 0_usize;
+        loop {
+            let page = self.engine.store.prune_documents(namespace, below, PAGE_MAX).await?;
+            count = count.saturating_add(page);
+            if page < PAGE_MAX {
+                return Ok(count);
+            }
+        }
+    }
+
     /// Can the store be reached?
     ///
     /// # Errors

@@ -144,6 +144,10 @@ pub trait TaskStore: Send + Sync + std::fmt::Debug {
 
     /// Writes a document if its version is still `expected` (`None`: if there is none).
     async fn put_document(&self, namespace: &str, key: &str, expected: Option<u64>, bytes: Bytes) -> Result<Put>;
+
+    /// Forgets documents of a namespace whose keys, compared byte by byte, come before `below`; at most `limit` (bounded
+    /// by [`PAGE_MAX`]), the first ones first. Gives how many. With keys that begin with a time this forgets the old ones.
+    async fn prune_documents(&self, namespace: &str, below: &str, limit: usize) -> Result<usize>;
 }
 
 /// The answer to [`TaskStore::insert`].

@@ -13,6 +13,7 @@ use stationthis_core::store::SqliteStore;
 use stationthis_core::{Error, ErrorKind, Result, Timestamp};
 
 use crate::data_dir::DataDir;
+use crate::user_events::UserEvents;
 
 pub use backups::{Backup, Backups};
 pub use restore::{Restored, restore};
@@ -40,11 +41,14 @@ pub const PRUNE_DAYS_MAX: u32 = 36_500;
 pub struct Pruned {
     /// How many tasks were forgotten.
     pub pruned: usize,
-    /// They had ended before this.
+    /// How many events of users were forgotten.
+    #[serde(default)]
+    pub events: usize,
+    /// The tasks had ended before this, and the events were older.
     pub before: Timestamp,
 }
 
-/// Forgets tasks that ended more than so many days before `now`; see [`Station::prune`].
+/// Forgets tasks that ended more than so many days before `now` (see [`Station::prune`]), and what users did before that.
 ///
 /// # Errors
 /// `InvalidInput` for no days at all or more than [`PRUNE_DAYS_MAX`]; `StoreUnavailable`.
@@ -54,5 +58,6 @@ pub async fn prune(station: &Station, days: u32, now: Timestamp) -> Result<Prune
             .with_message(format!("The age is 1 to {PRUNE_DAYS_MAX} days.")));
     }
     let before = now.minus(Duration::from_secs(24 * 3600).saturating_mul(days));
-    Ok(Pruned { pruned: station.prune(before).await?, before })
+    let pruned = station.prune(before).await?;
+    Ok(Pruned { pruned, events: UserEvents::new(station.clone()).prune(before).await?, before })
 }

@@ -23,6 +23,11 @@
 //! | `GET /api/internal/costs` | what ended tasks cost, in sums; `?month=` |
 //! | `GET`, `PUT /api/internal/notify` | `{"notify": […]}`: whom the caller's tasks tell by default |
 //! | `GET`, `PUT /api/internal/admin/callers/{caller}/notify` | the same, of any caller |
+//! | `GET /api/internal/users/me` | the caller and who they are on other platforms |
+//! | `POST /api/internal/events` | 201 and the event: what a user did |
+//! | `GET /api/internal/events/{id}` | such an event |
+//! | `GET`, `PUT /api/internal/admin/users/{caller}` | a user; sets its identities |
+//! | `GET /api/internal/admin/users?platform=&id=` | the user of an identity |
 //! | `GET /api/internal/admin/keys` | `{"keys": […]}` |
 //! | `POST /api/internal/admin/keys` | 201 and the key, with its text |
 //! | `POST /api/internal/admin/keys/{keyId}/revoke` | the key |
@@ -58,6 +63,8 @@ mod stream;
 mod tasks;
 mod tools;
 mod trace_context;
+mod user_events;
+mod users;
 mod wait;
 mod webhook;
 

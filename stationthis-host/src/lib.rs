@@ -20,8 +20,10 @@
 //! | [`data_dir`] | the folder of what must survive: lock, database, callback keys |
 //! | [`app`] | from a configuration to a station at work |
 //! | [`http`] | the HTTP API and the webhooks, as an [`axum::Router`]; [`http::server`] serves one |
+//! | [`face`] | what every face shares: inputs as fields, prices and failures in words |
 //! | [`outgoing`] | webhooks to callers, and the guard of every address that somebody else names |
 //! | [`keys`] | API keys, each bound to a caller |
+//! | [`users`], [`user_events`] | who a caller is on other platforms, and what users did |
 //! | [`view`] | a tool with its price and its freshness |
 //! | [`story`] | all that happened to a task, a sentence for each |
 //! | [`costs`] | what ended tasks cost, added up |
@@ -40,6 +42,7 @@ pub mod config;
 pub mod costs;
 pub mod data_dir;
 pub mod desk;
+pub mod face;
 #[cfg(feature = "testkit")]
 mod halt;
 pub mod housekeeping;
@@ -50,4 +53,6 @@ pub mod outgoing;
 pub mod output;
 pub mod story;
 pub mod telemetry;
+pub mod user_events;
+pub mod users;
 pub mod view;

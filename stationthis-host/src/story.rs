@@ -4,12 +4,14 @@ mod sentence;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stationthis_core::station::Explanation;
+use stationthis_core::station::{Caller, Explanation, Station};
 use stationthis_core::task::TaskRecord;
 use stationthis_core::task::event::TaskEvent;
 use stationthis_core::task::replay;
 use stationthis_core::task::state::TaskStatus;
-use stationthis_core::{Error, ErrorKind, Result, Timestamp};
+use stationthis_core::{Error, ErrorKind, Result, TaskId, Timestamp};
+
+use crate::user_events::{UserEvent, UserEvents};
 
 /// A task with all that happened to it, in order, and a sentence for each.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -20,6 +22,9 @@ pub struct Story {
     pub task: TaskRecord,
     /// Does folding the events through the machine give the task's state again? `false` is a defect: report it.
     pub replays: bool,
+    /// What the user did that led to it, where the task's `initiatingEventId` names an event of its caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initiating_event: Option<UserEvent>,
     /// What happened; at most 10,000 events.
     pub events: Vec<StoryEvent>,
 }
@@ -44,11 +49,19 @@ pub struct StoryEvent {
 }
 
 impl Story {
-    /// Tells what a station knows.
+    /// Tells what a station knows of a task, as a caller may hear it.
     ///
     /// # Errors
-    /// `Unexpected` when an event cannot be written as JSON.
-    pub fn new(explanation: Explanation) -> Result<Self> {
+    /// As [`Caller::explain`].
+    pub async fn tell(station: &Station, caller: &Caller, id: TaskId) -> Result<Self> {
+        let mut story = Self::new(caller.explain(id).await?)?;
+        if let Some(event) = &story.task.initiating_event_id {
+            story.initiating_event = UserEvents::new(station.clone()).find(&story.task.caller, event).await?;
+        }
+        Ok(story)
+    }
+
+    fn new(explanation: Explanation) -> Result<Self> {
         let Explanation { task, events, replays, .. } = explanation;
         let accepted_at = task.state.times.accepted_at;
         let statuses = replay::statuses(events.iter().map(|stored| &stored.event));
@@ -65,6 +78,6 @@ impl Story {
                 raw,
             })
         });
-        Ok(Self { events: told.collect::<Result<_>>()?, task, replays })
+        Ok(Self { events: told.collect::<Result<_>>()?, initiating_event: None, task, replays })
     }
 }

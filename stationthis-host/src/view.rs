@@ -1,16 +1,14 @@
 //! How tools look from outside.
 
-mod offer;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stationthis_core::cost::PinnedRate;
+use stationthis_core::cost::{PinnedRate, Quote};
 use stationthis_core::registry::{Snapshot, Tool};
 use stationthis_core::station::Caller;
 use stationthis_core::tool::Visibility;
 use stationthis_core::{Timestamp, ToolDefinition};
-
-pub use self::offer::ToolOffer;
 
 /// A tool with its price of the moment, and whether its provider was there to confirm it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +24,12 @@ pub struct ToolView {
     /// Why there is no rate, in a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unpriced: Option<String>,
+    /// What a run with its defaults is expected to cost, and the most it can; absent when the price is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Quote>,
+    /// Milliseconds that three in four of its last runs took no longer than; absent while none ended well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub typical_duration_ms: Option<u64>,
     /// Could its provider not be asked since this was last known to be so?
     pub stale: bool,
     /// When its provider last gave its catalogue.
@@ -34,6 +38,12 @@ pub struct ToolView {
 }
 
 impl ToolView {
+    /// How long a run usually takes, where that is known.
+    #[must_use]
+    pub fn typical_duration(&self) -> Option<Duration> {
+        self.typical_duration_ms.map(Duration::from_millis)
+    }
+
     /// A tool of a snapshot.
     #[must_use]
     pub fn new(tool: &Tool, snapshot: &Snapshot, caller: &Caller) -> Self {
@@ -44,6 +54,8 @@ impl ToolView {
         };
         let provider = snapshot.provider(&definition.provider_id);
         Self {
+            estimate: rate.is_some().then(|| caller.estimate(tool).ok()).flatten(),
+            typical_duration_ms: caller.typical_duration(tool).and_then(|d| u64::try_from(d.as_millis()).ok()),
             rate,
             unpriced,
             stale: provider.is_none_or(|provider| provider.stale),
@@ -69,6 +81,8 @@ impl ToolView {
 struct Beside {
     rate: Option<PinnedRate>,
     unpriced: Option<String>,
+    estimate: Option<Quote>,
+    typical_duration_ms: Option<u64>,
     stale: bool,
     refreshed_at: Option<Timestamp>,
 }
@@ -78,14 +92,15 @@ impl TryFrom<Value> for ToolView {
     type Error = serde_json::Error;
 
     fn try_from(value: Value) -> Result<Self, Self::Error> {
-        let Beside { rate, unpriced, stale, refreshed_at } = Beside::deserialize(&value)?;
-        Ok(Self { definition: serde_json::from_value(value)?, rate, unpriced, stale, refreshed_at })
+        let Beside { rate, unpriced, estimate, typical_duration_ms, stale, refreshed_at } =
+            Beside::deserialize(&value)?;
+        let definition = serde_json::from_value(value)?;
+        Ok(Self { definition, rate, unpriced, estimate, typical_duration_ms, stale, refreshed_at })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use stationthis_core::cost::Quote;
     use stationthis_core::{ProviderId, ToolId};
 
     use super::*;
@@ -94,11 +109,16 @@ mod tests {
     fn a_view_survives_the_wire() {
         let provider = ProviderId::new("p").unwrap();
         let tool = ToolDefinition::new(ToolId::for_key(&provider, "t").unwrap(), provider, "service", "A tool").seal();
-        let view = ToolView { definition: tool, rate: None, unpriced: None, stale: true, refreshed_at: None };
+        let view = ToolView {
+            definition: tool,
+            rate: None,
+            unpriced: None,
+            estimate: Some(Quote::new(None, "0.05".parse().ok(), "by its timeout")),
+            typical_duration_ms: Some(6_000),
+            stale: true,
+            refreshed_at: None,
+        };
         let text = serde_json::to_string(&view).unwrap();
         assert_eq!(serde_json::from_str::<ToolView>(&text).unwrap(), view);
-        let offer = ToolOffer { tool: view, quote: Some(Quote::default()), typical_duration_ms: Some(7) };
-        let text = serde_json::to_string(&offer).unwrap();
-        assert_eq!(serde_json::from_str::<ToolOffer>(&text).unwrap(), offer);
     }
 }

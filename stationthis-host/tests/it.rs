@@ -45,3 +45,5 @@ mod secrets;
 mod server;
 #[path = "it/slow_clients.rs"]
 mod slow_clients;
+#[path = "it/users.rs"]
+mod users;

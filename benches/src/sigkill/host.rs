@@ -5,6 +5,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use stationthis_core::Secret;
+use stationthis_core::notify::signing::SigningKeys;
 use tokio::process::{Child, Command};
 
 /// The longest wait for a host to stop: more than its own grace.
@@ -49,6 +51,14 @@ impl Host {
         let status = tokio::time::timeout(STOP_WAIT, self.0.wait()).await.context("the host does not stop")??;
         if status.success() { Ok(()) } else { bail!("the host ended with {status}") }
     }
+}
+
+/// The key that the host signs its webhooks to `caller` with, as it tells its operator.
+pub(super) async fn webhook_keys(program: &Path, folder: &Path, caller: &str) -> Result<SigningKeys> {
+    let told =
+        Command::new(program).args(["webhooks", "secret", caller]).current_dir(folder).env_clear().output().await?;
+    let secret = String::from_utf8(told.stdout)?;
+    Ok(SigningKeys::new(Secret::new(secret.trim()))?)
 }
 
 /// What every life is told: short waits, so that it ends in minutes.

@@ -1,7 +1,7 @@
 //! The receiver of outgoing webhooks.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -10,6 +10,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use serde_json::Value;
+use stationthis_core::Timestamp;
+use stationthis_core::notify::signing::{ID_HEADER, SIGNATURE_HEADER, Signed, SigningKeys, TIMESTAMP_HEADER};
 use tokio::net::TcpListener;
 
 use crate::sigkill::client::Asked;
@@ -17,8 +19,16 @@ use crate::sigkill::client::Asked;
 /// Between two looks at what arrived.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// For each task the ids of the webhooks that told of it, in order.
-type Told = Arc<Mutex<BTreeMap<String, Vec<String>>>>;
+/// For each task the webhooks that told of it, in order.
+type Told = Arc<Mutex<BTreeMap<String, Vec<Received>>>>;
+
+/// One outgoing webhook, as it came.
+#[derive(Clone)]
+struct Received {
+    signed: Signed,
+    body: String,
+    at: Timestamp,
+}
 
 /// Answers every webhook with 200 and remembers it.
 pub(super) struct Receiver {
@@ -41,8 +51,20 @@ impl Receiver {
         format!("http://{}/hook", self.address)
     }
 
+    /// For each task the ids under which it was told of.
     pub(super) fn told(&self) -> BTreeMap<String, Vec<String>> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let ids = |all: &Vec<Received>| all.iter().map(|one| one.signed.id.clone()).collect();
+        self.locked().iter().map(|(task, all)| (task.clone(), ids(all))).collect()
+    }
+
+    /// The tasks of webhooks that none of `keys` signed.
+    pub(super) fn unsigned(&self, keys: &SigningKeys) -> Vec<String> {
+        let signed = |one: &Received| keys.verify(&one.signed, one.body.as_bytes(), one.at).is_ok();
+        self.locked().iter().filter(|(_, all)| !all.iter().all(signed)).map(|(task, _)| task.clone()).collect()
+    }
+
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<String, Vec<Received>>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Until every task was told of.
@@ -59,11 +81,12 @@ impl Receiver {
 }
 
 async fn take(State(told): State<Told>, headers: HeaderMap, body: String) -> StatusCode {
-    let id = headers.get("webhook-id").and_then(|id| id.to_str().ok());
-    let body: Option<Value> = serde_json::from_str(&body).ok();
-    let task = body.as_ref().and_then(|body| body.pointer("/data/taskId")).and_then(Value::as_str);
-    let (Some(id), Some(task)) = (id, task) else { return StatusCode::BAD_REQUEST };
-    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-    told.entry(task.to_owned()).or_default().push(id.to_owned());
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let read: Option<Value> = serde_json::from_str(&body).ok();
+    let task = read.as_ref().and_then(|read| read.pointer("/data/taskId")).and_then(Value::as_str).map(str::to_owned);
+    let signed = header(ID_HEADER).zip(header(TIMESTAMP_HEADER)).zip(header(SIGNATURE_HEADER));
+    let (Some(((id, timestamp), signature)), Some(task)) = (signed, task) else { return StatusCode::BAD_REQUEST };
+    let received = Received { signed: Signed::new(id, timestamp, signature), body, at: Timestamp::now() };
+    told.lock().unwrap_or_else(PoisonError::into_inner).entry(task).or_default().push(received);
     StatusCode::OK
 }

@@ -26,7 +26,7 @@ use crate::task::policy::UnpricedPolicy;
 use crate::task::state::TaskState;
 use crate::task::terms::{Rules, Terms};
 use crate::time::Timestamp;
-use crate::tool::ToolDefinition;
+use crate::tool::{CostingModel, ToolDefinition};
 
 /// How often a waiting caller looks into the store: another process may have brought the task to its end.
 const WAIT_LOOK: Duration = Duration::from_secs(2);
@@ -123,6 +123,12 @@ struct Priced {
 }
 
 impl Caller {
+    /// Who it is; `None` for an administrator.
+    #[must_use]
+    pub const fn id(&self) -> Option<&CallerId> {
+        self.id.as_ref()
+    }
+
     /// Every tool, as of now; later changes do not show in it.
     #[must_use]
     pub fn tools(&self) -> Arc<Snapshot> {
@@ -167,8 +173,22 @@ impl Caller {
         self.engine.backend(&definition.provider_id)?.cost.rate(definition, &card)
     }
 
-    /// How long a run of a tool usually takes from its submission to its end: three in four of the last runs of its
-    /// revision that ended well took no longer. `None` while there are none.
+    /// What a run of a tool is expected to cost before anything is known of its inputs: with its defaults.
+    ///
+    /// # Errors
+    /// As [`rate`](Self::rate); for a tool without a price that policy lets run there is an empty quote.
+    pub fn estimate(&self, tool: &Tool) -> Result<Quote> {
+        let definition = tool.definition();
+        let inputs = match definition.costing_model {
+            CostingModel::Table { .. } => defaults_of(definition),
+            // The price of all others does not depend on inputs, and reading the schema takes its time.
+            _ => Map::new(),
+        };
+        Ok(self.price(tool, &inputs)?.quote)
+    }
+
+    /// How long a run of a tool usually takes from its submission to its end, as the last runs of its present revision
+    /// did: three in four took no longer. `None` while none has ended well.
     #[must_use]
     pub fn typical_duration(&self, tool: &Tool) -> Option<Duration> {
         let definition = tool.definition();
@@ -347,6 +367,13 @@ impl Caller {
             Err(error) => Err(error),
         }
     }
+}
+
+/// What is sent of each input that is left out, as the schema states it.
+fn defaults_of(definition: &ToolDefinition) -> Map<String, Value> {
+    let schema = definition.input_schema.to_value();
+    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    properties.filter_map(|(name, property)| Some((name.clone(), property.get("default")?.clone()))).collect()
 }
 
 /// The error of a name that no tool has, with what may have been meant.

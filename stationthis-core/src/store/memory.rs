@@ -146,6 +146,10 @@ impl TaskStore for MemoryStore {
     async fn put_document(&self, namespace: &str, key: &str, expected: Option<u64>, bytes: Bytes) -> Result<Put> {
         Ok(self.data().put_document(namespace, key, expected, bytes))
     }
+
+    async fn prune_documents(&self, namespace: &str, below: &str, limit: usize) -> Result<usize> {
+        Ok(self.data().prune_documents(namespace, below, limit))
+    }
 }
 
 #[cfg(test)]

@@ -263,4 +263,9 @@ impl TaskStore for SqliteStore {
         let (namespace, key) = (namespace.to_owned(), key.to_owned());
         self.writer.run("write document", move |conn| documents::put(conn, &namespace, &key, expected, &bytes)).await
     }
+
+    async fn prune_documents(&self, namespace: &str, below: &str, limit: usize) -> Result<usize> {
+        let (namespace, below) = (namespace.to_owned(), below.to_owned());
+        self.writer.run("prune documents", move |conn| documents::prune(conn, &namespace, &below, limit)).await
+    }
 }

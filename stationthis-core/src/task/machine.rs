@@ -62,7 +62,7 @@ pub fn step(state: &TaskState, event: &TaskEvent) -> Step {
         Event::Reported { witness, report } => step.reported(*witness, report, at),
         Event::WebhookReceived { copies, .. } => step.webhook_received(*copies),
         Event::WebhookUnreadable { .. } => step.count_webhook(false),
-        Event::PollFailed { .. } => step.poll_failed(),
+        Event::PollFailed { .. } => step.poll_failed(at),
         Event::Diagnosed { failure, nodes } => {
             if !nodes.is_empty() && step.state.nodes.is_empty() {
                 step.state.nodes.clone_from(nodes);
@@ -111,7 +111,7 @@ impl Step {
             self.forget_run();
         }
         self.run_known(run_id, at);
-        self.state.run_heard = false;
+        (self.state.run_heard, self.state.rival) = (false, None);
     }
 
     /// The run that was heard of is another's: nothing that was learned of it is believed any more.

@@ -10,7 +10,7 @@ use crate::error::FailureRecord;
 use crate::id::RunId;
 use crate::money::Usd;
 use crate::task::output::Output;
-use crate::task::report::{NodeTime, Progress, RunStatus, RunTimes};
+use crate::task::report::{NodeTime, Progress, RunReport, RunStatus, RunTimes};
 use crate::task::terms::{Rules, Terms};
 use crate::time::Timestamp;
 use crate::tool::ExactlyOnce;
@@ -119,6 +119,10 @@ pub struct TaskState {
     /// The run is known from a webhook alone: the service has not yet answered us with it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub run_heard: bool,
+    /// What a webhook said of another run while `run_id` was known from a webhook alone: looked into when the service
+    /// does not know that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rival: Option<Box<RunReport>>,
     /// How far it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
@@ -204,6 +208,7 @@ impl TaskState {
             status_reason: None,
             run_id: None,
             run_heard: false,
+            rival: None,
             progress: None,
             live_status: None,
             times: StepTimes {

@@ -185,6 +185,10 @@ impl TaskStore for HaltingStore {
     async fn put_document(&self, namespace: &str, key: &str, expected: Option<u64>, bytes: Bytes) -> Result<Put> {
         self.pass(self.inner.put_document(namespace, key, expected, bytes)).await
     }
+
+    async fn prune_documents(&self, namespace: &str, below: &str, limit: usize) -> Result<usize> {
+        self.pass(self.inner.prune_documents(namespace, below, limit)).await
+    }
 }
 
 #[cfg(test)]

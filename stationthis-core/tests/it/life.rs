@@ -213,6 +213,21 @@ async fn a_record_is_one_flat_object() {
 }
 
 #[tokio::test]
+async fn a_tool_has_an_estimate_and_a_typical_duration_before_its_inputs_are_known() {
+    let bench = Bench::new().await;
+    let admin = bench.station.admin();
+    let tool = admin.resolve("echo").unwrap();
+    assert_eq!((admin.estimate(&tool).unwrap().expected_usd, admin.typical_duration(&tool)), (None, None));
+    bench.run("x").await;
+    bench.provider.script().polls = [success(bench.clock.now())].into();
+    bench.pass(3).await;
+    // The prompt is required: a quote of no inputs is refused, an estimate is not.
+    assert!(admin.quote("echo", &inputs(&json!({}))).is_err());
+    assert_eq!(admin.estimate(&tool).unwrap().expected_usd.unwrap().to_string(), "0.012500000");
+    assert_eq!(admin.typical_duration(&tool), Some(Duration::from_secs(1)));
+}
+
+#[tokio::test]
 async fn a_quote_expects_what_earlier_runs_used_and_remembers_it() {
     let bench = Bench::new().await;
     let admin = |bench: &Bench| bench.station.admin().quote("echo", &inputs(&json!({ "prompt": "x" }))).unwrap().quote;

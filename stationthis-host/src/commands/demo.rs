@@ -19,10 +19,10 @@ use crate::app::{App, SHUTDOWN_GRACE, Service};
 use crate::cli::DemoArgs;
 use crate::commands::{report, serve, tools};
 use crate::config::{Config, Flags};
+use crate::face::summary;
 use crate::http;
 use crate::http::server::ServerLimits;
 use crate::output::progress::TaskProgress;
-use crate::output::quote_text;
 use crate::output::save::save_outputs;
 use crate::view::ToolView;
 
@@ -94,7 +94,7 @@ async fn show(app: &App, args: &DemoArgs) -> anyhow::Result<(TaskRecord, Vec<Pat
     let inputs = Map::from_iter([("prompt".to_owned(), json!(prompt))]);
     let quote = caller.quote(name, &inputs)?;
     say(&format!("\nRunning {} with prompt {prompt:?}", tool.definition.slug));
-    say(&format!("{:<9}{}", "quote", quote_text(&quote.quote)));
+    say(&format!("{:<9}{} ({})", "quote", summary::estimate(&quote.quote), quote.quote.basis));
     let asked = RunRequest::new(name, inputs).with_notify(vec![NotifyTarget::new("events", "")]);
     let task = caller.run(asked).await?;
     let task = follow(&caller, task, args.json).await?;

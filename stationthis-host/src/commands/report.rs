@@ -8,7 +8,7 @@ use stationthis_core::cost::Unit;
 use stationthis_core::task::TaskRecord;
 use stationthis_core::task::state::TaskStatus;
 
-use crate::output::{cost_text, rate_text};
+use crate::face::summary::{self, rate_text};
 
 /// Prints a task in lines, or as its bare record with `savedPaths` beside.
 pub(super) fn print(task: &TaskRecord, saved: &[PathBuf], json: bool) -> anyhow::Result<()> {
@@ -30,7 +30,7 @@ pub(super) fn print(task: &TaskRecord, saved: &[PathBuf], json: bool) -> anyhow:
     if let Some(rate) = &task.cost_rate {
         line("rate", &format!("{} ({})", rate_text(rate), rate.source));
     }
-    line("cost", &cost_text(task));
+    line("cost", &summary::cost(task));
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use stationthis_core::task::event::Resolution;
 use crate::cli::operate::{ExplainArgs, Outcome, ReconcileArgs, ResolveArgs};
 use crate::commands::report;
 use crate::config::Config;
-use crate::output::cost_text;
+use crate::face::summary;
 use crate::story::Story;
 
 /// Tells all that happened to a task.
@@ -31,9 +31,12 @@ pub async fn explain(config: &Config, args: &ExplainArgs) -> anyhow::Result<()> 
 fn print_story(story: &Story) {
     let task = &story.task;
     report::line("task", &format!("{} {} of {}", task.task_id, task.state.status, task.caller));
-    report::line("cost", &cost_text(task));
+    report::line("cost", &summary::cost(task));
     if let Some(run) = &task.state.run_id {
         report::line("run", &format!("{run} at {}", task.provider_id));
+    }
+    if let Some(event) = &story.initiating_event {
+        report::line("begun by", &format!("{} at {} (event {})", event.kind, event.at, event.event_id));
     }
     let replays = if story.replays { "the record follows from the events" } else { "NO: please report this" };
     report::line("replays", replays);

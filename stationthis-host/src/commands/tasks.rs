@@ -6,7 +6,7 @@ use crate::cli::TasksArgs;
 use crate::commands::report;
 use crate::config::Config;
 use crate::desk::TaskFilter;
-use crate::output::cost_text;
+use crate::face::summary;
 use crate::output::table::table;
 
 /// Prints tasks, newest first, or one.
@@ -40,7 +40,7 @@ pub async fn tasks(config: &Config, args: &TasksArgs) -> anyhow::Result<()> {
     let rows = found.iter().map(|task| {
         let began = task.state.times.accepted_at.to_string();
         let began = began.get(..19).unwrap_or(&began).replace('T', " ");
-        [task.task_id.to_string(), began, task.tool_name.clone(), task.state.status.to_string(), cost_text(task)]
+        [task.task_id.to_string(), began, task.tool_name.clone(), task.state.status.to_string(), summary::cost(task)]
     });
     anstream::println!("{}", table(["TASK", "ACCEPTED (UTC)", "TOOL", "STATUS", "COST"], rows).trim_fmt());
     Ok(())

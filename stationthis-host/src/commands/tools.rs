@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use crate::cli::ToolsArgs;
 use crate::commands::report::line;
 use crate::config::Config;
+use crate::face::summary::rate_text;
+use crate::output::exactly_once_text;
 use crate::output::table::table;
-use crate::output::{exactly_once_text, rate_text};
 use crate::view::ToolView;
 
 /// Prints the tools with their prices, or one with its inputs.

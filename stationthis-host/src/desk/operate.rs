@@ -49,7 +49,7 @@ impl Desk {
                 let id = id.to_string();
                 host.call(Method::GET, &scoped(all, &["tasks", &id, "explain"]), &[], &[], None).await
             }
-            Place::Own(app, caller) => Story::new(as_whom(app, caller, all).explain(id).await?),
+            Place::Own(app, caller) => Story::tell(app.station(), &as_whom(app, caller, all), id).await,
         }
     }
 

@@ -7,8 +7,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use stationthis_core::ErrorKind;
 use stationthis_core::station::Caller;
+use stationthis_core::{CallerId, ErrorKind};
 
 use crate::http::limits::{Allowance, WaitPlace};
 use crate::http::problem::Problem;
@@ -29,6 +29,13 @@ impl Asker {
 
     pub(crate) const fn caller(caller: Caller, limits: Arc<Allowance>) -> Self {
         Self { caller, limits: Some(limits) }
+    }
+
+    /// Whose things this request is about.
+    pub(crate) fn id(&self) -> Result<&CallerId, Problem> {
+        // Missing only where a caller's route was mounted among the operator's.
+        let missing = || Problem::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Unexpected, "");
+        self.caller.id().ok_or_else(missing)
     }
 
     /// Counts this request; gives how many more may follow, where they are counted.

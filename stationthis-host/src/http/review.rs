@@ -1,19 +1,24 @@
 //! Why a task is what it is, and what a person does about it.
 
 use axum::Json;
-use axum::extract::{Path, Request};
+use axum::extract::{Path, Request, State};
 use stationthis_core::task::TaskRecord;
 use stationthis_core::task::event::Resolution;
 
 use crate::http::asker::Asker;
 use crate::http::body;
 use crate::http::problem::Problem;
+use crate::http::router::Face;
 use crate::http::tasks::task_id;
 use crate::story::Story;
 
 /// `GET …/tasks/{id}/explain`: the whole story, and whether the record follows from it.
-pub(crate) async fn explain(asker: Asker, Path(id): Path<String>) -> Result<Json<Story>, Problem> {
-    Ok(Json(Story::new(asker.caller.explain(task_id(&id)?).await?)?))
+pub(crate) async fn explain(
+    State(face): State<Face>,
+    asker: Asker,
+    Path(id): Path<String>,
+) -> Result<Json<Story>, Problem> {
+    Ok(Json(Story::tell(&face.station, &asker.caller, task_id(&id)?).await?))
 }
 
 /// `POST /api/internal/admin/tasks/{id}/resolve`.

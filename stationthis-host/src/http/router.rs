@@ -21,7 +21,8 @@ use crate::http::limits::CallerLimits;
 use crate::http::problem::Problem;
 use crate::http::server::ServerLimits;
 use crate::http::{
-    admin, asker, auth, costs, frame, health, keys, metrics, notices, notify, review, run, tasks, tools, webhook,
+    admin, asker, auth, costs, frame, health, keys, metrics, notices, notify, review, run, tasks, tools, user_events,
+    users, webhook,
 };
 use crate::keys::ApiKeys;
 use crate::metrics::Metrics;
@@ -194,6 +195,12 @@ pub static ROUTES: &[Route] = &[
     Route::new(Scope::Caller, GET, "/api/internal/costs", |f| on(f, costs::show)),
     Route::new(Scope::Caller, GET, "/api/internal/notify", |f| on(f, notify::show)),
     Route::new(Scope::Caller, PUT, "/api/internal/notify", |f| on(f, notify::set)),
+    Route::new(Scope::Caller, GET, "/api/internal/users/me", |f| on(f, users::show)),
+    Route::new(Scope::Caller, POST, "/api/internal/events", |f| on(f, user_events::record)),
+    Route::new(Scope::Caller, GET, "/api/internal/events/{id}", |f| on(f, user_events::show)),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/users", |f| on(f, users::find)),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/users/{caller}", |f| on(f, users::show_of)),
+    Route::new(Scope::Operator, PUT, "/api/internal/admin/users/{caller}", |f| on(f, users::set_of)),
     Route::new(Scope::Operator, GET, "/metrics", |f| on(f, metrics::show)),
     Route::new(Scope::Operator, GET, "/api/internal/admin/callers/{caller}/notify", |f| on(f, notify::show_of)),
     Route::new(Scope::Operator, PUT, "/api/internal/admin/callers/{caller}/notify", |f| on(f, notify::set_of)),

@@ -11,7 +11,7 @@ use crate::http::asker::Asker;
 use crate::http::etag;
 use crate::http::named::{self, Named};
 use crate::http::problem::Problem;
-use crate::view::{ToolOffer, ToolView};
+use crate::view::ToolView;
 
 /// Below it are the tools, by name.
 const TOOLS: &str = "/api/internal/tools";
@@ -28,14 +28,14 @@ pub(crate) async fn list(asker: Asker, headers: HeaderMap) -> Result<Response, P
 
 /// `GET /api/internal/tools/{id}`: by id or slug.
 pub(crate) async fn show(asker: Asker, Path(name): Path<String>, request: Request) -> Result<Response, Problem> {
-    offer(TOOLS, &name, &asker, request).await
+    show_at(TOOLS, &name, &asker, request).await
 }
 
-/// The tool of a name below `parent`, with what a run of it takes.
-pub(crate) async fn offer(parent: &str, name: &str, asker: &Asker, mut request: Request) -> Result<Response, Problem> {
+/// The tool of a name below `parent`.
+pub(crate) async fn show_at(parent: &str, name: &str, asker: &Asker, mut request: Request) -> Result<Response, Problem> {
     match named::tool_at(parent, name, &asker.caller, &mut request).await? {
         Named::Tool(tool) => {
-            etag::hashed(request.headers(), &ToolOffer::new(&tool, &asker.caller.tools(), &asker.caller))
+            etag::hashed(request.headers(), &ToolView::new(&tool, &asker.caller.tools(), &asker.caller))
         }
         Named::Moved(answer) => Ok(answer),
     }

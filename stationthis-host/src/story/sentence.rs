@@ -8,7 +8,8 @@ use stationthis_core::task::event::{Event, Resolution, Witness};
 use stationthis_core::task::report::{RunReport, RunStatus};
 use stationthis_core::task::terms::Terms;
 
-use crate::output::{exactly_once_text, quote_text, rate_text};
+use crate::face::summary::{estimate, rate_text};
+use crate::output::exactly_once_text;
 
 /// How much of a webhook's body stands in its sentence: one line; the rest is in the raw event.
 const BODY_CHARS: usize = 120;
@@ -82,10 +83,11 @@ fn accepted(task: &TaskRecord, terms: &Terms) -> String {
         |rate| format!("at {} ({}, card {})", rate_text(rate), rate.source, rate.card_hash),
     );
     format!(
-        "Accepted from {}: {} {rate}, quoted {}. {} It ends by {}.",
+        "Accepted from {}: {} {rate}, quoted {} ({}). {} It ends by {}.",
         task.caller,
         task.tool_name,
-        quote_text(&task.quote),
+        estimate(&task.quote),
+        task.quote.basis,
         exactly_once_text(terms.exactly_once),
         terms.deadline_at
     )

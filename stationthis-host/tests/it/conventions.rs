@@ -35,7 +35,7 @@ async fn what_has_not_changed_is_not_sent_again() {
     let before = bench.request(Method::GET, "/api/internal/run/sdxl-portrait").send().await.unwrap();
     let before_tag = tag(before.headers());
     let offer: Value = before.json().await.unwrap();
-    assert!(offer["typicalDurationMs"].is_u64() && offer["quote"]["expectedUsd"].is_string(), "{offer}");
+    assert!(offer["typicalDurationMs"].is_u64() && offer["estimate"]["expectedUsd"].is_string(), "{offer}");
     assert!(bench.app.sim().unwrap().rename_workflow("SDXL Portrait", "SDXL Headshot"));
     bench.app.station().refresh().await.unwrap();
     assert_eq!(held(&bench, "/api/internal/run/sdxl-headshot", &before_tag).await.status(), 200);

@@ -17,11 +17,18 @@ struct Scene {
     eve: String,
     ada_key_id: String,
     task: String,
+    /// What Ada did.
+    event: String,
     /// A task of Ada's that has ended, and a notice about it.
     told: (String, String),
 }
 
 const RUN: &str = "/api/internal/run/sdxl-portrait";
+
+const OPERATOR: &str = "correct-horse-battery";
+
+/// Who Ada is elsewhere.
+const ADAS_CHAT: &str = "774411";
 
 /// Where Ada is told.
 const DESK: &str = "https://ada.example/desk";
@@ -32,11 +39,11 @@ const SECRET_PROMPT: &str = "a present for eve";
 impl Scene {
     async fn new() -> Self {
         let slow = SimTiming { cold_start: std::time::Duration::from_secs(600), ..SimTiming::instant() };
-        let bench = Bench::with(slow, Some("correct-horse-battery")).await;
+        let bench = Bench::with(slow, Some(OPERATOR)).await;
         let (ada, ada_key_id) = key_of(&bench, "ada").await;
         let (eve, _) = key_of(&bench, "eve").await;
         let none = String::new;
-        let scene = Self { bench, ada, eve, ada_key_id, task: none(), told: (none(), none()) };
+        let scene = Self { bench, ada, eve, ada_key_id, task: none(), event: none(), told: (none(), none()) };
         let task = scene.run(&scene.ada, "order-1").await["taskId"].as_str().unwrap().to_owned();
         let told = scene.run(&scene.ada, "order-2").await["taskId"].as_str().unwrap().to_owned();
         let cancel = format!("/api/internal/tasks/{told}/cancel");
@@ -47,7 +54,12 @@ impl Scene {
         let notice = notices["notices"][0]["id"].as_str().unwrap().to_owned();
         let notify = json!({ "notify": [{ "channel": "webhook", "address": DESK }] });
         assert_eq!(scene.ask(&scene.ada, Method::PUT, "/api/internal/notify", Some(notify)).await.0, 200);
-        Self { task, told: (told, notice), ..scene }
+        let identities = json!({ "identities": [{ "platform": "telegram", "id": ADAS_CHAT }] });
+        assert_eq!(scene.ask(OPERATOR, Method::PUT, "/api/internal/admin/users/ada", Some(identities)).await.0, 200);
+        let did = json!({ "type": "command", "payload": { "text": SECRET_PROMPT } });
+        let (_, event) = scene.ask(&scene.ada, Method::POST, "/api/internal/events", Some(did)).await;
+        let event = event["eventId"].as_str().unwrap().to_owned();
+        Self { task, event, told: (told, notice), ..scene }
     }
 
     async fn ask(&self, key: &str, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
@@ -67,9 +79,11 @@ impl Scene {
     async fn of_ada(&self) -> (Value, Value, Value) {
         let (_, task) = self.ask(&self.ada, Method::GET, &format!("/api/internal/tasks/{}", self.task), None).await;
         let (_, notify) = self.ask(&self.ada, Method::GET, "/api/internal/notify", None).await;
+        let (_, user) = self.ask(&self.ada, Method::GET, "/api/internal/users/me", None).await;
+        assert!(user.to_string().contains(ADAS_CHAT), "{user}");
         let (_, keys) = self.bench.get("/api/internal/admin/keys").await;
         // How far the service is with it is not Eve's doing.
-        (json!([task["times"]["endedAt"], task["cancel"], task["notify"], task["metadata"]]), notify, keys)
+        (json!([task["times"]["endedAt"], task["cancel"], task["notify"], task["metadata"], user]), notify, keys)
     }
 }
 
@@ -165,6 +179,34 @@ async fn check(scene: &Scene, method: Method, path: &str) {
             assert!(status == 200 && !answer.to_string().contains("ada"), "{answer}");
             let asked = scene.ask(eve, Method::GET, &format!("{path}?caller=ada"), None).await;
             assert_eq!(asked.0, 400, "{}", asked.1);
+        }
+        ("GET", "/api/internal/users/me") => {
+            let (status, user) = scene.ask(eve, method, path, None).await;
+            assert_eq!((status.as_u16(), user), (200, json!({ "caller": "eve", "identities": [] })));
+        }
+        ("POST", "/api/internal/events") => {
+            let (status, event) = scene.ask(eve, method.clone(), path, Some(json!({ "type": "command" }))).await;
+            assert_eq!((status.as_u16(), &event["caller"]), (201, &json!("eve")), "{event}");
+            let posing = json!({ "type": "command", "caller": "ada" });
+            assert_eq!(scene.ask(eve, method, path, Some(posing)).await.0, 400, "nobody acts as another");
+        }
+        ("GET", "/api/internal/events/{id}") => {
+            let path = at("{id}", &scene.event);
+            absent(scene.ask(eve, Method::GET, &path, None).await);
+            assert_eq!(scene.ask(&scene.ada, Method::GET, &path, None).await.0, 200, "it is there for Ada");
+            // Nor is it shown with a task of Eve's that names it.
+            let run = json!({ "initiatingEventId": scene.event });
+            let (_, task) = scene.ask(eve, Method::POST, RUN, Some(run)).await;
+            let explain = format!("/api/internal/tasks/{}/explain", task["taskId"].as_str().unwrap());
+            let (status, story) = scene.ask(eve, Method::GET, &explain, None).await;
+            assert!(status == 200 && !story.to_string().contains(SECRET_PROMPT), "{story}");
+        }
+        ("GET" | "PUT", "/api/internal/admin/users" | "/api/internal/admin/users/{caller}") => {
+            let body = (method == Method::PUT).then(|| json!({ "identities": [] }));
+            for caller in ["ada", "eve"] {
+                let path = format!("{}?platform=telegram&id={ADAS_CHAT}", at("{caller}", caller));
+                forbidden(scene.ask(eve, method.clone(), &path, body.clone()).await);
+            }
         }
         ("GET" | "POST", path) if path == "/metrics" || path.starts_with("/api/internal/admin/") => {
             let path = at("{id}", &scene.told.0).replace("{notice_id}", &scene.told.1);

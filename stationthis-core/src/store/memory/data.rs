@@ -35,7 +35,7 @@ pub(super) struct Data {
     log: Log,
     pub(super) outbox: Outbox,
     pub(super) inbox: Inbox,
-    documents: HashMap<(String, String), Document>,
+    documents: BTreeMap<(String, String), Document>,
 }
 
 #[derive(Debug)]
@@ -262,6 +262,16 @@ impl Data {
         let version = there.unwrap_or(0).saturating_add(1);
         self.documents.insert(name, Document { version, bytes });
         Put::Done(version)
+    }
+
+    pub(super) fn prune_documents(&mut self, namespace: &str, below: &str, limit: usize) -> usize {
+        let range = (namespace.to_owned(), String::new())..(namespace.to_owned(), below.to_owned());
+        let names: Vec<_> =
+            self.documents.range(range).take(limit.min(PAGE_MAX)).map(|(name, _)| name.clone()).collect();
+        for name in &names {
+            self.documents.remove(name);
+        }
+        names.len()
     }
 
     /// Notes the run of a task.

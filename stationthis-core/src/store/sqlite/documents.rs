@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::failure::Ran;
 use super::{signed, unsigned};
-use crate::store::{Document, Put};
+use crate::store::{Document, PAGE_MAX, Put};
 
 /// A document.
 pub(super) fn get(conn: &Connection, namespace: &str, key: &str) -> Ran<Option<Document>> {
@@ -35,4 +35,16 @@ pub(super) fn put(conn: &Connection, namespace: &str, key: &str, expected: Optio
     )?
     .execute(params![namespace, key, signed(version), bytes])?;
     Ok(Put::Done(version))
+}
+
+/// See [`TaskStore::prune_documents`](crate::store::TaskStore::prune_documents).
+pub(super) fn prune(conn: &Connection, namespace: &str, below: &str, limit: usize) -> Ran<usize> {
+    let limit = i64::try_from(limit.min(PAGE_MAX)).unwrap_or(i64::MAX);
+    let count = conn
+        .prepare_cached(
+            "DELETE FROM document WHERE rowid IN
+                 (SELECT rowid FROM document WHERE namespace = ?1 AND key < ?2 ORDER BY key LIMIT ?3)",
+        )?
+        .execute(params![namespace, below, limit])?;
+    Ok(count)
 }

@@ -21,15 +21,13 @@ impl Step {
         if before.status.is_terminal() {
             self.reported_late(report);
         } else if before.run_id.as_ref().is_some_and(|known| *known != report.run_id) {
-            let ended_well = before.ending.is_some() && !before.outputs.is_empty();
-            let doubtful = before.run_heard && before.counters.polls_failed > 0 && !ended_well;
-            if witness == Witness::Webhook && doubtful {
-                // One webhook's word against another's: the first one's run has no end with outputs, and the service did
-                // not confirm it when it was asked. The later one is looked into.
-                self.forget_run();
-                self.reported_in_time(witness, report, at);
-            } else {
-                self.state.flags.insert(Flag::ForeignRun);
+            self.state.flags.insert(Flag::ForeignRun);
+            if witness == Witness::Webhook && before.run_heard {
+                // One webhook's word against another's: which run is ours, the service will say when it is asked.
+                self.state.rival = Some(Box::new(report.clone()));
+                if before.counters.polls_failed > 0 {
+                    self.look_into_rival(at);
+                }
             }
         } else {
             self.reported_in_time(witness, report, at);
@@ -66,6 +64,9 @@ impl Step {
         let heard = witness == Witness::Webhook && (self.state.run_id.is_none() || self.state.run_heard);
         self.run_known(&report.run_id, at);
         self.state.run_heard = heard;
+        if !heard {
+            self.state.rival = None;
+        }
         let state = &mut self.state;
         output::merge(&mut state.outputs, &report.outputs);
         state.provider_times.update(&report.times);
@@ -112,11 +113,26 @@ impl Step {
         }
     }
 
-    pub(super) fn poll_failed(&mut self) {
+    pub(super) fn poll_failed(&mut self, at: Timestamp) {
         self.state.counters.polls_failed = self.state.counters.polls_failed.saturating_add(1);
         if !self.state.status.is_terminal() {
             self.not_confirmed(Witness::Poll);
+            self.look_into_rival(at);
         }
+    }
+
+    /// Takes the other run that was heard of for ours, and keeps what was heard of the one before: they take turns
+    /// until the service knows one of them. A run that ended with outputs by what was heard stays.
+    fn look_into_rival(&mut self, at: Timestamp) {
+        let state = &mut self.state;
+        if state.ending.is_some() && !state.outputs.is_empty() {
+            return;
+        }
+        let Some(rival) = state.rival.take() else { return };
+        let former = heard_so_far(state);
+        self.forget_run();
+        self.reported_in_time(Witness::Webhook, &rival, at);
+        self.state.rival = former.map(Box::new);
     }
 
     fn end_reported(&mut self, witness: Witness, report: &RunReport, at: Timestamp) {
@@ -208,4 +224,23 @@ impl Step {
             | TaskStatus::TimedOut => {}
         }
     }
+}
+
+/// What webhooks said of the run that a task is taken to have, as one report.
+fn heard_so_far(state: &TaskState) -> Option<RunReport> {
+    let status = match (&state.ending, state.status) {
+        (Some(ending), _) => ending.status,
+        (None, TaskStatus::Queued) => RunStatus::Queued,
+        (None, _) => RunStatus::Running,
+    };
+    Some(RunReport {
+        progress: state.progress,
+        live_status: state.live_status.clone(),
+        outputs: state.outputs.clone(),
+        times: state.provider_times,
+        resource: state.resource.clone(),
+        usage: state.reported_usage.clone(),
+        failure: state.ending.as_ref().and_then(|ending| ending.failure.clone()),
+        ..RunReport::new(state.run_id.clone()?, status, String::new())
+    })
 }

@@ -331,4 +331,8 @@ impl TaskStore for MortalStore {
     async fn put_document(&self, namespace: &str, key: &str, expected: Option<u64>, bytes: Bytes) -> Result<Put> {
         self.write(self.inner.put_document(namespace, key, expected, bytes)).await
     }
+
+    async fn prune_documents(&self, namespace: &str, below: &str, limit: usize) -> Result<usize> {
+        self.write(self.inner.prune_documents(namespace, below, limit)).await
+    }
 }

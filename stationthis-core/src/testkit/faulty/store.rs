@@ -116,4 +116,8 @@ impl TaskStore for Faulty<dyn TaskStore> {
     async fn put_document(&self, namespace: &str, key: &str, expected: Option<u64>, bytes: Bytes) -> Result<Put> {
         self.stored("put_document", || self.inner().put_document(namespace, key, expected, bytes.clone())).await
     }
+
+    async fn prune_documents(&self, namespace: &str, below: &str, limit: usize) -> Result<usize> {
+        self.stored("prune_documents", || self.inner().prune_documents(namespace, below, limit)).await
+    }
 }

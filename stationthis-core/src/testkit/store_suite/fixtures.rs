@@ -101,6 +101,7 @@ fn full_state() -> TaskState {
         status_reason: Some(failure.clone()),
         run_id: Some(RunId::new("run-1").unwrap()),
         run_heard: false,
+        rival: None,
         progress: Progress::from_fraction(0.12),
         live_status: Some("sampling".to_owned()),
         times: StepTimes {

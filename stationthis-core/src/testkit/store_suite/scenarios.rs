@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, reason = "the name of a scenario says what it proves")]
 
+pub mod documents;
 pub mod inbox;
 pub mod leases;
 pub mod outbox;
@@ -16,6 +17,7 @@ use crate::testkit::scenario_names;
 pub fn names() -> Vec<&'static str> {
     scenario_names(&[
         include_str!("scenarios/tasks.rs"),
+        include_str!("scenarios/documents.rs"),
         include_str!("scenarios/leases.rs"),
         include_str!("scenarios/turns.rs"),
         include_str!("scenarios/outbox.rs"),

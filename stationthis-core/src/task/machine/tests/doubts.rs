@@ -1,6 +1,7 @@
 //! What the seeded campaign found: answers, refusals and webhooks that say less than they seem to.
 
 use super::*;
+use crate::task::report::Progress;
 
 fn submitting(class: ExactlyOnce) -> TaskState {
     let terms = Terms { can_cancel: true, ..Terms::new(at(3600), class) };
@@ -71,4 +72,40 @@ fn a_run_that_was_only_heard_of_gives_way_to_the_next_until_a_poll_knows_it() {
     let never = after(&polled, 3600, Event::DeadlinePassed).state;
     assert_eq!((never.status, never.needs_review()), (S::TimedOut, true));
     assert_eq!(never.cancel, None, "nobody knows what to stop");
+}
+
+#[test]
+fn runs_that_webhooks_named_take_turns_until_the_service_knows_one() {
+    let not_found = || Event::PollFailed { failure: failure("notFound") };
+    let lost = after(&submitting(ExactlyOnce::IdempotencyKey), 2, lost()).state;
+    let first = after(&lost, 3, hook_about("another", RunStatus::Running)).state;
+    // The true run's webhook says more, but the first one named is asked about first.
+    let second = after(&first, 4, hook_about("r1", RunStatus::Succeeded)).state;
+    assert_eq!((second.run_id.clone(), second.outputs.len()), (Some(run("another")), 1));
+    let turned = after(&second, 5, not_found()).state;
+    assert_eq!((turned.run_id.clone(), turned.outputs.len()), (Some(run("r1")), 1));
+    assert_eq!(turned.status, S::Finalizing);
+    let stays = after(&turned, 6, not_found()).state;
+    assert_eq!(stays.run_id, Some(run("r1")), "what ended with outputs is not given up for a word less");
+    let known = after(&stays, 7, poll(RunStatus::Succeeded)).state;
+    assert_eq!((known.status, known.rival), (S::Completed, None));
+}
+
+#[test]
+fn a_run_that_gave_way_comes_back_when_the_other_is_not_known_either() {
+    let not_found = || Event::PollFailed { failure: failure("notFound") };
+    let lost = after(&submitting(ExactlyOnce::IdempotencyKey), 2, lost()).state;
+    let progress = RunReport { progress: Progress::from_fraction(0.5), ..report(RunStatus::Running) };
+    let first = after(&lost, 3, heard(Witness::Webhook, progress)).state;
+    let second =
+        after(&first, 4, heard(Witness::Webhook, RunReport { run_id: run("another"), ..report(RunStatus::Queued) }));
+    let turned = after(&second.state, 5, not_found()).state;
+    assert_eq!((turned.run_id.clone(), turned.progress), (Some(run("another")), None));
+    let back = after(&turned, 6, not_found()).state;
+    assert_eq!(
+        (back.run_id.clone(), back.progress, back.status),
+        (Some(run("r1")), Progress::from_fraction(0.5), S::Running)
+    );
+    let answered = after(&back, 7, Event::Submitted { run_id: run("r1") }).state;
+    assert_eq!((answered.run_heard, answered.rival), (false, None));
 }

@@ -1,4 +1,4 @@
-//! Scenarios of tasks, their events, and documents.
+//! Scenarios of tasks and their events.
 
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -6,9 +6,7 @@ use futures_util::future::join_all;
 use crate::error::{ErrorKind, Retry};
 use crate::id::{CallerId, IdempotencyKey, NoticeId, ProviderId, RunId, TaskId, ToolId};
 use crate::notify::{NoticeKind, NotifyTarget, Receipt};
-use crate::store::{
-    Change, Committed, Document, EventQuery, InboxItem, Inserted, NewNotice, Put, StoredEvent, TaskQuery,
-};
+use crate::store::{Change, Committed, EventQuery, InboxItem, Inserted, NewNotice, StoredEvent, TaskQuery};
 use crate::task::TaskRecord;
 use crate::task::event::{Event, TaskEvent, Witness};
 use crate::task::report::{RunReport, RunStatus};
@@ -249,21 +247,4 @@ pub async fn a_run_belongs_to_one_task(fixture: &StoreFixture) {
     assert_eq!(store.insert(&late, &[event(1)]).await.unwrap_err().kind(), ErrorKind::Conflict);
     assert_eq!(store.get(late.task_id).await.unwrap(), None);
     assert_eq!(store.events(&EventQuery::default()).await.unwrap().len(), 2);
-}
-
-pub async fn documents_have_versions(fixture: &StoreFixture) {
-    let store = fixture.store();
-    let put = async |namespace: &str, expected, text: &'static str| {
-        store.put_document(namespace, "key", expected, Bytes::from_static(text.as_bytes())).await.unwrap()
-    };
-    assert_eq!(store.get_document("cards", "key").await.unwrap(), None);
-    assert_eq!(put("cards", Some(1), "x").await, Put::Stale(None));
-    assert_eq!(put("cards", None, "one").await, Put::Done(1));
-    assert_eq!(put("cards", None, "x").await, Put::Stale(Some(1)));
-    assert_eq!(put("cards", Some(1), "two").await, Put::Done(2));
-    assert_eq!(put("cards", Some(1), "x").await, Put::Stale(Some(2)));
-    assert_eq!(put("other", None, "").await, Put::Done(1));
-    let document = Document { version: 2, bytes: Bytes::from_static(b"two") };
-    assert_eq!(store.get_document("cards", "key").await.unwrap(), Some(document));
-    assert_eq!(store.get_document("cards", "KEY").await.unwrap(), None);
 }

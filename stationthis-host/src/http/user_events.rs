@@ -1,0 +1,34 @@
+//! What users did.
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use stationthis_core::Timestamp;
+
+use crate::http::asker::Asker;
+use crate::http::body;
+use crate::http::problem::Problem;
+use crate::http::router::Face;
+use crate::user_events::{NewUserEvent, UserEvent, UserEvents};
+
+/// `POST /api/internal/events`.
+pub(crate) async fn record(State(face): State<Face>, asker: Asker, request: Request) -> Result<Response, Problem> {
+    let event: NewUserEvent = body::read_json(request).await?;
+    let event = UserEvents::new(face.station).record(asker.id()?, event, Timestamp::now()).await?;
+    let place = HeaderValue::from_str(&format!("/api/internal/events/{}", event.event_id));
+    let mut response = (StatusCode::CREATED, Json(event)).into_response();
+    if let Ok(place) = place {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    Ok(response)
+}
+
+/// `GET /api/internal/events/{id}`.
+pub(crate) async fn show(
+    State(face): State<Face>,
+    asker: Asker,
+    Path(id): Path<String>,
+) -> Result<Json<UserEvent>, Problem> {
+    Ok(Json(UserEvents::new(face.station).get(asker.id()?, &id).await?))
+}
