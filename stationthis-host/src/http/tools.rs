@@ -28,16 +28,11 @@ pub(crate) async fn list(asker: Asker, headers: HeaderMap) -> Result<Response, P
 
 /// `GET /api/internal/tools/{id}`: by id or slug.
 pub(crate) async fn show(asker: Asker, Path(name): Path<String>, request: Request) -> Result<Response, Problem> {
-    described(TOOLS, &name, &asker, request).await
+    show_at(TOOLS, &name, &asker, request).await
 }
 
-/// The tool of a name below `parent`, with what a run of it takes.
-pub(crate) async fn described(
-    parent: &str,
-    name: &str,
-    asker: &Asker,
-    mut request: Request,
-) -> Result<Response, Problem> {
+/// The tool of a name below `parent`.
+pub(crate) async fn show_at(parent: &str, name: &str, asker: &Asker, mut request: Request) -> Result<Response, Problem> {
     match named::tool_at(parent, name, &asker.caller, &mut request).await? {
         Named::Tool(tool) => {
             etag::hashed(request.headers(), &ToolView::new(&tool, &asker.caller.tools(), &asker.caller))
