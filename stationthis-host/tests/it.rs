@@ -51,5 +51,7 @@ mod secrets;
 mod server;
 #[path = "it/slow_clients.rs"]
 mod slow_clients;
+#[path = "it/telegram.rs"]
+mod telegram;
 #[path = "it/users.rs"]
 mod users;
