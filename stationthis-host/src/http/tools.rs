@@ -32,7 +32,12 @@ pub(crate) async fn show(asker: Asker, Path(name): Path<String>, request: Reques
 }
 
 /// The tool of a name below `parent`.
-pub(crate) async fn show_at(parent: &str, name: &str, asker: &Asker, mut request: Request) -> Result<Response, Problem> {
+pub(crate) async fn show_at(
+    parent: &str,
+    name: &str,
+    asker: &Asker,
+    mut request: Request,
+) -> Result<Response, Problem> {
     match named::tool_at(parent, name, &asker.caller, &mut request).await? {
         Named::Tool(tool) => {
             etag::hashed(request.headers(), &ToolView::new(&tool, &asker.caller.tools(), &asker.caller))
