@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 use stationthis_core::cost::DurationPolicy;
 use stationthis_core::{Error, ErrorKind, Result, Secret};
 use toml::{Table, Value};
 
-use crate::http::CallerLimits;
+use crate::http::{CallerLimits, Origin};
 use crate::outgoing::AddressRange;
 use crate::telegram::Limits;
 
@@ -23,7 +24,7 @@ const FILE_BYTES_MAX: u64 = 256 * 1024;
 const API_KEY_CHARS_MIN: usize = 16;
 
 /// The environment variables and the keys they set.
-const VARIABLES: [(&str, &str); 21] = [
+const VARIABLES: [(&str, &str); 22] = [
     ("STATIONTHIS_LISTEN", "listen"),
     ("STATIONTHIS_PUBLIC_URL", "public_url"),
     ("STATIONTHIS_DATA_DIR", "data_dir"),
@@ -31,6 +32,7 @@ const VARIABLES: [(&str, &str); 21] = [
     ("STATIONTHIS_RATE_LIMIT_PER_MIN", "rate_limit_per_min"),
     ("STATIONTHIS_RATE_LIMIT_BURST", "rate_limit_burst"),
     ("STATIONTHIS_WAITS_PER_CALLER", "waits_per_caller"),
+    ("STATIONTHIS_CORS_ORIGINS", "cors_origins"),
     ("STATIONTHIS_RATES", "rates"),
     ("STATIONTHIS_ALLOW_PRIVATE_TARGETS", "allow_private_targets"),
     ("STATIONTHIS_TASK_DEADLINE_S", "task_deadline_s"),
@@ -71,14 +73,17 @@ pub struct Config {
     /// Requests of each caller at once, after a pause.
     #[serde(deserialize_with = "requests")]
     pub rate_limit_burst: NonZeroU32,
-    /// Requests of each caller that wait for a task's end at the same time.
+    /// Requests of each caller that wait for a task's end, and its streams of events, at the same time.
     #[serde(deserialize_with = "waits")]
     pub waits_per_caller: usize,
+    /// Where web pages come from that may use the HTTP API from a browser.
+    #[serde(deserialize_with = "list")]
+    pub cors_origins: Vec<Origin>,
     /// The file with the operator's own prices.
     #[serde(default)]
     pub rates: Option<PathBuf>,
     /// Private addresses that callers' webhooks and outputs may reach all the same.
-    #[serde(deserialize_with = "ranges")]
+    #[serde(deserialize_with = "list")]
     pub allow_private_targets: Vec<AddressRange>,
     /// Seconds from a task's acceptance to its certain end.
     #[serde(default, deserialize_with = "deadline")]
@@ -297,11 +302,15 @@ fn http_url_maybe<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Opt
 }
 
 /// A list, or, as a variable has it, one text with commas.
-fn ranges<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Vec<AddressRange>, D::Error> {
+fn list<'de, D, T>(from: D) -> std::result::Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err = Error>,
+{
     let texts: Vec<String> = match Value::deserialize(from)? {
         Value::String(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
         Value::Array(list) => list.iter().map(|part| part.as_str().unwrap_or_default().to_owned()).collect(),
-        _ => return Err(serde::de::Error::custom("a list of ranges of addresses is needed")),
+        _ => return Err(serde::de::Error::custom("a list of texts is needed")),
     };
     let read =
         |text: &String| text.parse().map_err(|e: Error| serde::de::Error::custom(e.message().unwrap_or_default()));
@@ -377,8 +386,8 @@ fn requests<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<NonZeroU3
 }
 
 fn waits<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<usize, D::Error> {
-    // As many as there are connections.
-    let number = whole(from, 1, 512)?.and_then(|number| usize::try_from(number).ok());
+    // As many as there can be of all callers together.
+    let number = whole(from, 1, 1024)?.and_then(|number| usize::try_from(number).ok());
     number.ok_or_else(|| serde::de::Error::custom("a whole number is needed"))
 }
 

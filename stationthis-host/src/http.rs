@@ -11,18 +11,21 @@
 //! | `GET /healthz` | 200 while the process lives |
 //! | `GET /readyz` | 200 when the store answers and there is a catalogue, else 503; each provider's state |
 //! | `GET /api/internal/tools` | `{"tools": […]}` |
-//! | `GET /api/internal/tools/{id}` | one tool, by id, slug or alias |
+//! | `GET /api/internal/tools/{id}`, `GET /api/internal/run/{workflow_name}` | one tool with its price and typical time, by id or slug; 308 for a name of before, 410 for one of a removed tool |
 //! | `POST /api/internal/run/{workflow_name}` | 202 and the task; with `?wait=SECONDS` 200 when it has ended |
 //! | `POST /api/internal/quote/{workflow_name}` | rate and quote |
 //! | `GET /api/internal/tasks` | `{"tasks": […], "nextCursor": …}`; `?status=&tool=&needsReview=&limit=&cursor=` |
 //! | `GET /api/internal/tasks/{id}` | the task; `?wait=SECONDS` |
 //! | `POST /api/internal/tasks/{id}/cancel` | the task |
 //! | `GET /api/internal/tasks/{id}/explain` | the task with all that happened to it, and a sentence for each |
+//! | `GET /api/internal/tasks/{id}/events` | server-sent events of one task, until its end; `?after=`, `Last-Event-ID` |
+//! | `GET /api/internal/events` | server-sent events of all tasks of the caller |
 //! | `GET /api/internal/notices` | `{"notices": […], "nextCursor": …}`; `?state=&task=&limit=&cursor=` |
 //! | `POST /api/internal/tasks/{id}/notices/{noticeId}/requeue` | `{"requeued": …}`: a dead notice is tried again |
 //! | `GET /api/internal/costs` | what ended tasks cost, in sums; `?month=` |
 //! | `GET`, `PUT /api/internal/notify` | `{"notify": […]}`: whom the caller's tasks tell by default |
 //! | `GET`, `PUT /api/internal/admin/callers/{caller}/notify` | the same, of any caller |
+//! | `GET`, `POST /api/internal/generations`, `GET`, `PUT …/generations/{id}` | tasks in the words of a record API |
 //! | `GET /api/internal/users/me` | the caller and who they are on other platforms |
 //! | `POST /api/internal/events` | 201 and the event: what a user did |
 //! | `GET /api/internal/events/{id}` | such an event |
@@ -42,12 +45,17 @@ mod admin;
 mod asker;
 mod auth;
 pub mod body;
+mod cors;
 mod costs;
+mod etag;
+mod events;
 pub mod frame;
+mod generations;
 mod health;
 mod keys;
 mod limits;
 mod metrics;
+mod named;
 mod notices;
 mod notify;
 pub mod problem;
@@ -59,10 +67,13 @@ pub mod server;
 mod stream;
 mod tasks;
 mod tools;
+mod trace_context;
 mod user_events;
 mod users;
+mod wait;
 mod webhook;
 
+pub use cors::Origin;
 pub use limits::CallerLimits;
 pub use router::{HttpConfig, ROUTES, Route, Scope, router, webhook_router};
 

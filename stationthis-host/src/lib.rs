@@ -23,6 +23,7 @@
 //! | [`face`] | what every face shares: inputs as fields, prices and failures in words |
 //! | [`outgoing`] | webhooks to callers, and the guard of every address that somebody else names |
 //! | [`keys`] | API keys, each bound to a caller |
+//! | [`generations`] | tasks in the words of a record API |
 //! | [`users`], [`user_events`] | who a caller is on other platforms, and what users did |
 //! | [`view`] | a tool with its price and its freshness |
 //! | [`story`] | all that happened to a task, a sentence for each |
@@ -44,6 +45,7 @@ pub mod costs;
 pub mod data_dir;
 pub mod desk;
 pub mod face;
+pub mod generations;
 #[cfg(feature = "testkit")]
 mod halt;
 pub mod housekeeping;

@@ -15,6 +15,14 @@ mod bad_input;
 mod bench;
 #[path = "it/commands.rs"]
 mod commands;
+#[path = "it/conventions.rs"]
+mod conventions;
+#[path = "it/events.rs"]
+mod events;
+#[path = "it/follows.rs"]
+mod follows;
+#[path = "it/generations.rs"]
+mod generations;
 #[path = "it/hooks.rs"]
 mod hooks;
 #[path = "it/isolation.rs"]
@@ -29,6 +37,8 @@ mod operate;
 mod outage;
 #[path = "it/outgoing.rs"]
 mod outgoing;
+#[path = "it/parity.rs"]
+mod parity;
 #[path = "it/receiver.rs"]
 mod receiver;
 #[path = "it/restore.rs"]

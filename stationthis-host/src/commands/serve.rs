@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{App, SHUTDOWN_GRACE, Service, caller_id};
 use crate::cli::ServeArgs;
 use crate::config::Config;
+use crate::http::server::ServerLimits;
 use crate::http::{self, HttpConfig};
 use crate::metrics::Metrics;
 use crate::telegram::Telegram;
@@ -36,6 +37,8 @@ pub async fn serve(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
     let face = HttpConfig::new(caller_id()?)
         .with_api_key(config.api_key.clone())
         .with_caller_limits(config.caller_limits())
+        .with_server_limits(ServerLimits::default().within_open_files())
+        .with_cors_origins(config.cors_origins.clone())
         .with_backups(app.backups().clone())
         .with_metrics(metrics);
     let mut router = http::router(app.station().clone(), &face);

@@ -10,17 +10,19 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use stationthis_core::station::Station;
 use stationthis_core::{CallerId, ErrorKind, Secret};
+use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::housekeeping::Backups;
+use crate::http::cors::{self, Origin};
 use crate::http::limits::CallerLimits;
 use crate::http::problem::Problem;
 use crate::http::server::ServerLimits;
 use crate::http::{
-    admin, asker, auth, costs, frame, health, keys, metrics, notices, notify, review, run, tasks, tools, user_events,
-    users, webhook,
+    admin, asker, auth, costs, events, frame, generations, health, keys, metrics, notices, notify, review, run, tasks,
+    tools, user_events, users, webhook,
 };
 use crate::keys::ApiKeys;
 use crate::metrics::Metrics;
@@ -50,6 +52,8 @@ pub struct HttpConfig {
     pub backups: Option<Backups>,
     /// What a scrape reads; without it there is nothing to scrape.
     pub metrics: Option<Metrics>,
+    /// Where web pages come from that may use it from a browser, each with a key.
+    pub cors_origins: Vec<Origin>,
 }
 
 impl HttpConfig {
@@ -63,6 +67,7 @@ impl HttpConfig {
             server: ServerLimits::default(),
             backups: None,
             metrics: None,
+            cors_origins: Vec::new(),
         }
     }
 
@@ -91,6 +96,13 @@ impl HttpConfig {
     #[must_use]
     pub fn with_metrics(mut self, metrics: Metrics) -> Self {
         self.metrics = Some(metrics);
+        self
+    }
+
+    /// For web pages from these origins too.
+    #[must_use]
+    pub fn with_cors_origins(mut self, origins: Vec<Origin>) -> Self {
+        self.cors_origins = origins;
         self
     }
 
@@ -169,6 +181,7 @@ pub static ROUTES: &[Route] = &[
     Route::new(Scope::Provider, POST, "/api/webhook/{provider_id}", |f| on(f, webhook::receive)),
     Route::new(Scope::Caller, GET, "/api/internal/tools", |f| on(f, tools::list)),
     Route::new(Scope::Caller, GET, "/api/internal/tools/{id}", |f| on(f, tools::show)),
+    Route::new(Scope::Caller, GET, "/api/internal/run/{workflow_name}", |f| on(f, run::show)),
     Route::new(Scope::Caller, POST, "/api/internal/run/{workflow_name}", |f| on(f, run::run)),
     Route::new(Scope::Caller, POST, "/api/internal/quote/{workflow_name}", |f| on(f, run::quote)),
     Route::new(Scope::Caller, GET, "/api/internal/tasks", |f| on(f, tasks::list)),
@@ -178,10 +191,18 @@ pub static ROUTES: &[Route] = &[
     Route::new(Scope::Caller, POST, "/api/internal/tasks/{id}/notices/{notice_id}/requeue", |f| {
         on(f, notices::requeue)
     }),
+    Route::new(Scope::Caller, GET, "/api/internal/tasks/{id}/events", |f| on(f, events::of_task)),
+    Route::new(Scope::Caller, GET, "/api/internal/events", |f| on(f, events::of_all)),
     Route::new(Scope::Caller, GET, "/api/internal/notices", |f| on(f, notices::list)),
     Route::new(Scope::Caller, GET, "/api/internal/costs", |f| on(f, costs::show)),
     Route::new(Scope::Caller, GET, "/api/internal/notify", |f| on(f, notify::show)),
     Route::new(Scope::Caller, PUT, "/api/internal/notify", |f| on(f, notify::set)),
+    Route::new(Scope::Caller, GET, "/api/internal/generations", |f| on(f, generations::list)),
+    Route::new(Scope::Caller, POST, "/api/internal/generations", |f| on(f, generations::create)),
+    Route::new(Scope::Caller, GET, "/api/internal/generations/{id}", |f| on(f, generations::show)),
+    Route::new(Scope::Caller, PUT, "/api/internal/generations/{id}", |f| on(f, generations::change)),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/generations", |f| on(f, generations::list)),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/generations/{id}", |f| on(f, generations::show)),
     Route::new(Scope::Caller, GET, "/api/internal/users/me", |f| on(f, users::show)),
     Route::new(Scope::Caller, POST, "/api/internal/events", |f| on(f, user_events::record)),
     Route::new(Scope::Caller, GET, "/api/internal/events/{id}", |f| on(f, user_events::show)),
@@ -203,6 +224,8 @@ pub static ROUTES: &[Route] = &[
     Route::new(Scope::Operator, POST, "/api/internal/admin/tasks/{id}/notices/{notice_id}/requeue", |f| {
         on(f, notices::requeue)
     }),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/tasks/{id}/events", |f| on(f, events::of_task)),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/events", |f| on(f, events::of_all)),
     Route::new(Scope::Operator, GET, "/api/internal/admin/notices", |f| on(f, notices::list)),
     Route::new(Scope::Operator, GET, "/api/internal/admin/costs", |f| on(f, costs::show)),
     Route::new(Scope::Operator, POST, "/api/internal/admin/prune", |f| on(f, admin::prune)),
@@ -228,7 +251,7 @@ pub fn router(station: Station, config: &HttpConfig) -> Router {
     let open = routes_outside(Scope::Open).merge(routes_outside(Scope::Provider));
     let all = open.merge(outside).nest(INTERNAL, internal);
     let (backups, metrics) = (config.backups.clone(), config.metrics.clone());
-    surround(all, Face { station, keys, backups, metrics }, &config.server)
+    surround(all, Face { station, keys, backups, metrics }, &config.server, &config.cors_origins)
 }
 
 /// Only the webhooks of a station, for an application whose other routes are its own.
@@ -238,6 +261,7 @@ pub fn webhook_router(station: Station) -> Router {
         routes_outside(Scope::Provider),
         Face { station, keys, backups: None, metrics: None },
         &ServerLimits::default(),
+        &[],
     )
 }
 
@@ -258,7 +282,7 @@ fn routes_outside(scope: Scope) -> Router<Face> {
     outside.fold(Router::new(), |router, route| router.route(route.path, (route.handler)(route.filter)))
 }
 
-fn surround(routes: Router<Face>, face: Face, limits: &ServerLimits) -> Router {
+fn surround(routes: Router<Face>, face: Face, limits: &ServerLimits, origins: &[Origin]) -> Router {
     let nosniff = HeaderName::from_static("x-content-type-options");
     routes
         .fallback(not_found)
@@ -271,6 +295,8 @@ fn surround(routes: Router<Face>, face: Face, limits: &ServerLimits) -> Router {
         .layer(RequestBodyTimeoutLayer::new(limits.body_pause))
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(SetResponseHeaderLayer::if_not_present(nosniff, HeaderValue::from_static("nosniff")))
+        // Around the gate: a browser asks what it may do before it sends the key.
+        .layer(option_layer(cors::layer(origins)))
         .layer(from_fn_with_state(limits.request_timeout, frame::surround))
 }
 
