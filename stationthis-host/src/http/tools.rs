@@ -3,28 +3,37 @@
 use axum::extract::{Path, Request};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Serialize;
 use stationthis_core::ToolId;
 use stationthis_core::station::Caller;
 
+use crate::http::about::{About, Answer};
 use crate::http::asker::Asker;
 use crate::http::etag;
-use crate::http::named::{self, Named};
+use crate::http::named::{self, MOVED, Named};
 use crate::http::problem::Problem;
 use crate::view::ToolView;
 
 /// Below it are the tools, by name.
 const TOOLS: &str = "/api/internal/tools";
 
-#[derive(Serialize)]
+/// Tools, by their slugs.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ToolList")]
 pub(crate) struct Tools {
     tools: Vec<ToolView>,
 }
+
+pub(crate) const LIST: About = About::new("Every listed tool", &[Answer::json::<Tools>(200, "The tools.")]).tagged();
 
 /// `GET /api/internal/tools`.
 pub(crate) async fn list(asker: Asker, headers: HeaderMap) -> Result<Response, Problem> {
     etag::hashed(&headers, &Tools { tools: ToolView::all(&asker.caller) })
 }
+
+pub(crate) const SHOW: About =
+    About::new("One tool", &[Answer::json::<ToolView>(200, "The tool."), MOVED]).problems(&[404, 409, 410]).tagged();
 
 /// `GET /api/internal/tools/{id}`: by id or slug.
 pub(crate) async fn show(asker: Asker, Path(name): Path<String>, request: Request) -> Result<Response, Problem> {
@@ -32,7 +41,12 @@ pub(crate) async fn show(asker: Asker, Path(name): Path<String>, request: Reques
 }
 
 /// The tool of a name below `parent`.
-pub(crate) async fn show_at(parent: &str, name: &str, asker: &Asker, mut request: Request) -> Result<Response, Problem> {
+pub(crate) async fn show_at(
+    parent: &str,
+    name: &str,
+    asker: &Asker,
+    mut request: Request,
+) -> Result<Response, Problem> {
     match named::tool_at(parent, name, &asker.caller, &mut request).await? {
         Named::Tool(tool) => {
             etag::hashed(request.headers(), &ToolView::new(&tool, &asker.caller.tools(), &asker.caller))
