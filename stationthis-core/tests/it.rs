@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "it/amend.rs"]
+mod amend;
 #[path = "it/bench.rs"]
 mod bench;
 #[path = "it/callback_keys.rs"]
@@ -21,6 +23,8 @@ mod crashes;
 mod drivers;
 #[path = "it/fairness.rs"]
 mod fairness;
+#[path = "it/files.rs"]
+mod files;
 #[path = "it/hooks.rs"]
 mod hooks;
 #[path = "it/hostile.rs"]

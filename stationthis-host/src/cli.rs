@@ -1,18 +1,20 @@
 //! The command line.
 
 pub mod callers;
+pub mod exit;
 mod key_files;
 pub mod operate;
+pub mod run;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use serde_json::{Map, Value};
 
 use crate::cli::callers::{KeysArgs, NotifyArgs};
 use crate::cli::operate::{
     BackupArgs, CostsArgs, ExplainArgs, NoticesArgs, PruneArgs, ReconcileArgs, ResolveArgs, RestoreArgs,
 };
+use crate::cli::run::RunArgs;
 use crate::config::Flags;
 
 pub use key_files::{CallbackKeysArgs, FolderArgs, KeyAction, WebhooksAction, WebhooksArgs};
@@ -127,26 +129,6 @@ pub struct ToolsArgs {
     pub station: StationArgs,
 }
 
-/// Options of `run`.
-#[derive(Debug, Args)]
-pub struct RunArgs {
-    /// The tool, by slug, alias or id.
-    #[arg(value_name = "TOOL")]
-    pub tool: String,
-    /// An input; the value is read as JSON where it is JSON, else as text. Repeatable.
-    #[arg(short, long = "input", value_name = "NAME=VALUE", value_parser = parse_input)]
-    pub inputs: Vec<(String, Value)>,
-    /// Where outputs are saved.
-    #[arg(long, value_name = "DIR", default_value = "stationthis-out")]
-    pub out: PathBuf,
-    /// The same key finds the same task again instead of running twice.
-    #[arg(long, value_name = "KEY")]
-    pub idempotency_key: Option<String>,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub station: StationArgs,
-}
-
 /// Options of `tasks`.
 #[derive(Debug, Args)]
 pub struct TasksArgs {
@@ -186,20 +168,6 @@ impl Cli {
     }
 }
 
-impl RunArgs {
-    /// The inputs by name; the last one of a name wins.
-    #[must_use]
-    pub fn inputs(&self) -> Map<String, Value> {
-        self.inputs.iter().cloned().collect()
-    }
-}
-
-fn parse_input(text: &str) -> Result<(String, Value), String> {
-    let (name, value) = text.split_once('=').ok_or("an input is given as NAME=VALUE")?;
-    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
-    Ok((name.trim().to_owned(), value))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,13 +176,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn values_are_json_where_they_are_and_else_text() {
-        let args = ["stationthis", "run", "t2i", "-i", "prompt=a=b", "-i", "steps=20", "--input", "hires=true"];
-        let Command::Run(run) = Cli::try_parse_from(args).unwrap().command else { panic!("not run") };
-        assert_eq!(Value::Object(run.inputs()), serde_json::json!({"prompt": "a=b", "steps": 20, "hires": true}));
-        assert!(Cli::try_parse_from(["stationthis", "run", "t2i", "-i", "prompt"]).is_err());
     }
 }

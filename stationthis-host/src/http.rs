@@ -19,11 +19,14 @@
 //! | `GET /api/internal/tasks/{id}` | the task; `?wait=SECONDS` |
 //! | `POST /api/internal/tasks/{id}/cancel` | the task |
 //! | `GET /api/internal/tasks/{id}/explain` | the task with all that happened to it, and a sentence for each |
+//! | `GET /api/internal/tasks/{id}/events` | server-sent events of one task, until its end; `?after=`, `Last-Event-ID` |
+//! | `GET /api/internal/events` | server-sent events of all tasks of the caller |
 //! | `GET /api/internal/notices` | `{"notices": […], "nextCursor": …}`; `?state=&task=&limit=&cursor=` |
 //! | `POST /api/internal/tasks/{id}/notices/{noticeId}/requeue` | `{"requeued": …}`: a dead notice is tried again |
 //! | `GET /api/internal/costs` | what ended tasks cost, in sums; `?month=` |
 //! | `GET`, `PUT /api/internal/notify` | `{"notify": […]}`: whom the caller's tasks tell by default |
 //! | `GET`, `PUT /api/internal/admin/callers/{caller}/notify` | the same, of any caller |
+//! | `GET`, `POST /api/internal/generations`, `GET`, `PUT …/generations/{id}` | tasks in the words of a record API |
 //! | `GET /api/internal/users/me` | the caller and who they are on other platforms |
 //! | `POST /api/internal/events` | 201 and the event: what a user did |
 //! | `GET /api/internal/events/{id}` | such an event |
@@ -47,7 +50,9 @@ pub mod body;
 mod cors;
 mod costs;
 mod etag;
+mod events;
 pub mod frame;
+mod generations;
 mod health;
 mod keys;
 mod limits;

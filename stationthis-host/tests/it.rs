@@ -17,8 +17,12 @@ mod bench;
 mod commands;
 #[path = "it/conventions.rs"]
 mod conventions;
+#[path = "it/events.rs"]
+mod events;
 #[path = "it/follows.rs"]
 mod follows;
+#[path = "it/generations.rs"]
+mod generations;
 #[path = "it/hooks.rs"]
 mod hooks;
 #[path = "it/isolation.rs"]
@@ -33,6 +37,8 @@ mod operate;
 mod outage;
 #[path = "it/outgoing.rs"]
 mod outgoing;
+#[path = "it/parity.rs"]
+mod parity;
 #[path = "it/receiver.rs"]
 mod receiver;
 #[path = "it/restore.rs"]
@@ -45,5 +51,7 @@ mod secrets;
 mod server;
 #[path = "it/slow_clients.rs"]
 mod slow_clients;
+#[path = "it/telegram.rs"]
+mod telegram;
 #[path = "it/users.rs"]
 mod users;

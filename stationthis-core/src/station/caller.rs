@@ -1,6 +1,9 @@
 //! The station as one caller sees it.
 
+mod amend;
 mod notify;
+
+pub use amend::TaskAmendment;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +16,12 @@ use tracing::{Instrument, field};
 
 use crate::cost::{PinnedRate, Quote, RateCard};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{CallerId, IdempotencyKey, TaskId, ToolId};
+use crate::id::{CallerId, IdempotencyKey, RunId, TaskId, ToolId};
 use crate::notify::NotifyTarget;
 use crate::registry::{Resolution, Snapshot, Tool};
 use crate::station::engine::{Engine, missing};
 use crate::station::events::EventStream;
+use crate::station::files;
 use crate::station::metrics;
 use crate::store::{EventQuery, Inserted, LeaseChange, StoredEvent, TaskPage, TaskQuery};
 use crate::task::TaskRecord;
@@ -26,6 +30,7 @@ use crate::task::policy::UnpricedPolicy;
 use crate::task::state::TaskState;
 use crate::task::terms::{Rules, Terms};
 use crate::time::Timestamp;
+use crate::tool::problem::InputProblem;
 use crate::tool::{CostingModel, ToolDefinition};
 
 /// How often a waiting caller looks into the store: another process may have brought the task to its end.
@@ -33,6 +38,9 @@ const WAIT_LOOK: Duration = Duration::from_secs(2);
 
 /// Metadata is a caller's notes, not its storage.
 const METADATA_BYTES_MAX: usize = 64 * 1024;
+
+/// A name, not what it names.
+const EVENT_ID_BYTES_MAX: usize = 256;
 
 /// The station as one caller sees it, or as an administrator, who sees every caller's tasks.
 ///
@@ -220,6 +228,8 @@ impl Caller {
         let tool = self.resolve(&request.tool)?;
         let definition = tool.definition();
         let inputs_sent = validated(&tool, &request.inputs)?;
+        let owner = self.owner()?;
+        let file_inputs = files::to_be_given(&self.engine, &owner, &tool, &inputs_sent).await?;
         let notify = self.targets(&request.notify).await?;
         check_notes(&request)?;
         let priced = self.price(&tool, &inputs_sent)?;
@@ -234,12 +244,13 @@ impl Caller {
         });
         let terms = self.terms(definition, now.plus(allowed))?;
         let state = TaskState::accepted(now, &terms);
-        let mut task = TaskRecord::new(TaskId::generate(), self.owner()?, definition, state);
+        let mut task = TaskRecord::new(TaskId::generate(), owner, definition, state);
         task.request_hash = hash_of(definition.tool_id.as_str(), &request);
         task.idempotency_key = request.idempotency_key;
         task.initiating_event_id = request.initiating_event_id;
         task.inputs_asked = request.inputs;
         task.inputs_sent = inputs_sent;
+        task.file_inputs = file_inputs;
         task.cost_rate = priced.rate;
         task.quote = priced.quote;
         task.notify = notify;
@@ -269,6 +280,20 @@ impl Caller {
         task.filter(|task| self.id.as_ref().is_none_or(|caller| *caller == task.caller)).ok_or_else(|| missing(id))
     }
 
+    /// The task of a run: of each configured provider's run of this name, since two may use the same. A caller sees its
+    /// own only.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`.
+    pub async fn find_by_run(&self, run: &RunId) -> Result<Vec<TaskRecord>> {
+        let mut found = Vec::new();
+        for provider in self.engine.backends.keys() {
+            let task = self.engine.store.find_by_run(provider, run).await?;
+            found.extend(task.filter(|task| self.id.as_ref().is_none_or(|caller| *caller == task.caller)));
+        }
+        Ok(found)
+    }
+
     /// Tasks, newest first, a page at a time; a caller sees its own only.
     ///
     /// # Errors
@@ -285,7 +310,7 @@ impl Caller {
     /// # Errors
     /// As [`task`](Self::task).
     pub async fn wait(&self, id: TaskId, timeout: Duration) -> Result<TaskRecord> {
-        let mut updates = self.events();
+        let mut updates = self.events_of(id);
         let deadline = tokio::time::Instant::now() + timeout;
         loop {
             let task = self.task(id).await?;
@@ -296,7 +321,7 @@ impl Caller {
             // Looks again on any news of it, now and then, and at the end.
             let look = async {
                 while let Some(Ok(update)) = updates.next().await {
-                    if update.task.task_id == id && update.task.is_terminal() {
+                    if update.task.is_terminal() {
                         break;
                     }
                 }
@@ -320,7 +345,22 @@ impl Caller {
     /// Updates of the caller's tasks from now on.
     #[must_use]
     pub fn events(&self) -> EventStream {
-        self.engine.updates.subscribe(self.id.clone())
+        self.engine.updates.subscribe(self.id.clone(), None)
+    }
+
+    /// Updates of one of the caller's tasks from now on; none ever when it is another caller's.
+    #[must_use]
+    pub fn events_of(&self, task: TaskId) -> EventStream {
+        self.engine.updates.subscribe(self.id.clone(), Some(task))
+    }
+
+    /// The number of the last event of any task so far, zero when there was none: where
+    /// [`events_after`](Self::events_after) begins for who wants news only.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`.
+    pub async fn last_event(&self) -> Result<u64> {
+        Ok(self.engine.store.stats().await?.last_event)
     }
 
     /// What happened to the caller's tasks after event number `after`, from the store: at most 500 at a time.
@@ -386,27 +426,32 @@ fn absent(kind: ErrorKind, mut message: String, suggestions: &[&Arc<Tool>]) -> E
 }
 
 fn validated(tool: &Tool, inputs: &Map<String, Value>) -> Result<Map<String, Value>> {
-    tool.validator()?.check(inputs).map_err(|problems| {
-        let message = problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join(" ");
-        Error::new(ErrorKind::InvalidInput, "validate inputs").with_message(message).with_problems(problems)
-    })
+    tool.validator()?.check(inputs).map_err(InputProblem::refusal)
 }
 
 fn check_notes(request: &RunRequest) -> Result<()> {
-    let refused = |message: &str| Error::new(ErrorKind::InvalidInput, "take request").with_message(message);
-    let text = serde_json::to_string(&request.metadata).map_err(|e| refused("Unusable metadata.").with_source(e))?;
+    check_metadata(&request.metadata)?;
+    request.initiating_event_id.as_deref().map_or(Ok(()), check_event_id)
+}
+
+fn check_metadata(metadata: &Map<String, Value>) -> Result<()> {
+    let text = serde_json::to_string(metadata).map_err(|e| refused("Unusable metadata.").with_source(e))?;
     if text.len() > METADATA_BYTES_MAX {
         return Err(refused("Metadata has at most 64 KiB."));
     }
-    let event = request.initiating_event_id.as_deref().unwrap_or_default();
     // Stores differ on it, so it is refused here as in inputs. In JSON text it can only stand escaped.
-    if text.contains("\\u0000") || event.contains('\0') {
-        return Err(refused("Metadata and event ids must not hold U+0000."));
-    }
-    if event.len() > 256 {
+    if text.contains("\\u0000") { Err(refused("Metadata must not hold U+0000.")) } else { Ok(()) }
+}
+
+fn check_event_id(event: &str) -> Result<()> {
+    if event.len() > EVENT_ID_BYTES_MAX {
         return Err(refused("An initiating event id has at most 256 bytes."));
     }
-    Ok(())
+    if event.contains('\0') { Err(refused("An initiating event id must not hold U+0000.")) } else { Ok(()) }
+}
+
+fn refused(message: &str) -> Error {
+    Error::new(ErrorKind::InvalidInput, "take request").with_message(message)
 }
 
 /// What makes two requests the same: tool, inputs, event. serde_json's maps are ordered, so the text is canonical.

@@ -156,6 +156,7 @@ pub(super) fn committed(before: &Counters, task: &TaskRecord, events: &[TaskEven
                 }
             }
             Event::Accepted { .. }
+            | Event::FilesSent { .. }
             | Event::SubmitStarted
             | Event::Reported { witness: Witness::Webhook, .. }
             | Event::Diagnosed { .. }
@@ -167,6 +168,7 @@ pub(super) fn committed(before: &Counters, task: &TaskRecord, events: &[TaskEven
             | Event::NoticeRequeued { .. }
             | Event::Resolved { .. }
             | Event::Reconciled { .. }
+            | Event::Amended { .. }
             | Event::Restored { .. } => {}
         }
     }

@@ -53,7 +53,11 @@ pub async fn prune(config: &Config, args: &PruneArgs) -> anyhow::Result<()> {
     if args.station.json {
         anstream::println!("{:#}", json!(pruned));
     } else {
-        report::line("pruned", &format!("{} tasks that ended before {}", pruned.pruned, pruned.before));
+        let (tasks, events) = (pruned.pruned, pruned.events);
+        report::line(
+            "pruned",
+            &format!("{tasks} tasks that ended, {events} events of users, before {}", pruned.before),
+        );
     }
     Ok(())
 }

@@ -78,7 +78,7 @@ fn a_bad_value_is_named_with_its_key() {
         ("STATIONTHIS_TASK_DEADLINE_S", "0", "task_deadline_s"),
         ("STATIONTHIS_RATE_LIMIT_PER_MIN", "0", "rate_limit_per_min"),
         ("STATIONTHIS_RATE_LIMIT_BURST", "many", "rate_limit_burst"),
-        ("STATIONTHIS_WAITS_PER_CALLER", "513", "waits_per_caller"),
+        ("STATIONTHIS_WAITS_PER_CALLER", "1025", "waits_per_caller"),
         ("STATIONTHIS_POLL_INTERVAL_MS", "-5", "poll_interval_ms"),
         ("STATIONTHIS_LOOKUP_INTERVAL_MS", "0", "lookup_interval_ms"),
         ("STATIONTHIS_ABSENT_AFTER_MS", "3600001", "absent_after_ms"),

@@ -41,6 +41,12 @@ pub(crate) const LOCATION: Header = Header { name: "Location", text: "Where it c
 pub(crate) const PREFERENCE_APPLIED: Header =
     Header { name: "Preference-Applied", text: "`wait=SECONDS`, when that was preferred." };
 
+/// The client's name for a request.
+pub(crate) const IDEMPOTENCY_KEY: Header = Header {
+    name: "Idempotency-Key",
+    text: "1 to 255 printable ASCII characters. The same key with the same request finds the first task.",
+};
+
 /// A wish to wait.
 pub(crate) const PREFER: Header =
     Header { name: "Prefer", text: "`wait=SECONDS` (RFC 7240): the same as the parameter `wait`, which goes first." };

@@ -37,7 +37,7 @@ pub struct CallerLimits {
     pub rate_per_min: NonZeroU32,
     /// Requests at once, after a pause.
     pub burst: NonZeroU32,
-    /// Requests that wait for a task's end at the same time.
+    /// Requests that wait for a task's end, and streams of events, at the same time.
     pub waits: usize,
 }
 

@@ -5,8 +5,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use crate::http::about::About;
 use crate::http::router::Face;
 use crate::http::{
-    admin, costs, health, keys, metrics, notices, notify, openapi, review, run, tasks, tools, user_events, users,
-    webhook,
+    admin, costs, events, generations, health, keys, metrics, notices, notify, openapi, review, run, tasks, tools,
+    user_events, users, webhook,
 };
 
 /// Whom a route answers.
@@ -78,10 +78,24 @@ pub static ROUTES: &[Route] = &[
     Route::new(Scope::Caller, POST, "/api/internal/tasks/{id}/notices/{notice_id}/requeue", &notices::REQUEUE, |f| {
         on(f, notices::requeue)
     }),
+    Route::new(Scope::Caller, GET, "/api/internal/tasks/{id}/events", &events::OF_TASK, |f| on(f, events::of_task)),
+    Route::new(Scope::Caller, GET, "/api/internal/events", &events::OF_ALL, |f| on(f, events::of_all)),
     Route::new(Scope::Caller, GET, "/api/internal/notices", &notices::LIST, |f| on(f, notices::list)),
     Route::new(Scope::Caller, GET, "/api/internal/costs", &costs::SHOW, |f| on(f, costs::show)),
     Route::new(Scope::Caller, GET, "/api/internal/notify", &notify::SHOW, |f| on(f, notify::show)),
     Route::new(Scope::Caller, PUT, "/api/internal/notify", &notify::SET, |f| on(f, notify::set)),
+    Route::new(Scope::Caller, GET, "/api/internal/generations", &generations::LIST, |f| on(f, generations::list)),
+    Route::new(Scope::Caller, POST, "/api/internal/generations", &generations::CREATE, |f| on(f, generations::create)),
+    Route::new(Scope::Caller, GET, "/api/internal/generations/{id}", &generations::SHOW, |f| on(f, generations::show)),
+    Route::new(Scope::Caller, PUT, "/api/internal/generations/{id}", &generations::CHANGE, |f| {
+        on(f, generations::change)
+    }),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/generations", &generations::LIST, |f| {
+        on(f, generations::list)
+    }),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/generations/{id}", &generations::SHOW, |f| {
+        on(f, generations::show)
+    }),
     Route::new(Scope::Caller, GET, "/api/internal/users/me", &users::SHOW, |f| on(f, users::show)),
     Route::new(Scope::Caller, POST, "/api/internal/events", &user_events::RECORD, |f| on(f, user_events::record)),
     Route::new(Scope::Caller, GET, "/api/internal/events/{id}", &user_events::SHOW, |f| on(f, user_events::show)),
@@ -121,6 +135,10 @@ pub static ROUTES: &[Route] = &[
         &notices::REQUEUE,
         |f| on(f, notices::requeue),
     ),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/tasks/{id}/events", &events::OF_TASK, |f| {
+        on(f, events::of_task)
+    }),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/events", &events::OF_ALL, |f| on(f, events::of_all)),
     Route::new(Scope::Operator, GET, "/api/internal/admin/notices", &notices::LIST, |f| on(f, notices::list)),
     Route::new(Scope::Operator, GET, "/api/internal/admin/costs", &costs::SHOW, |f| on(f, costs::show)),
     Route::new(Scope::Operator, POST, "/api/internal/admin/prune", &admin::PRUNE, |f| on(f, admin::prune)),

@@ -12,7 +12,7 @@ use stationthis_core::notify::NotifyTarget;
 use stationthis_core::station::{QuoteAnswer, RunRequest};
 use stationthis_core::task::TaskRecord;
 
-use crate::http::about::{About, Answer, Header, LOCATION, PREFER, PREFERENCE_APPLIED};
+use crate::http::about::{self, About, Answer, Header, LOCATION, PREFER, PREFERENCE_APPLIED};
 use crate::http::asker::Asker;
 use crate::http::body;
 use crate::http::frame;
@@ -77,13 +77,7 @@ pub(crate) const RUN_TOOL: About = About::new(
     ],
 )
 .query::<WaitQuery>()
-.headers(&[
-    PREFER,
-    Header {
-        name: "Idempotency-Key",
-        text: "1 to 255 printable ASCII characters. The same key with the same request finds the first task.",
-    },
-])
+.headers(&[PREFER, about::IDEMPOTENCY_KEY])
 .body::<RunBody>()
 .problems(&[404, 409, 410, 422]);
 
@@ -140,7 +134,7 @@ fn answer(task: &TaskRecord) -> Response {
     response
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
     let key = value.to_str().ok().and_then(|text| IdempotencyKey::new(text).ok());
     let refused = || Problem::malformed("Idempotency-Key is 1 to 255 printable ASCII characters.");

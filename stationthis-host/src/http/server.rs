@@ -1,9 +1,11 @@
 //! The accept loop.
 
+mod open_files;
+
 use std::io;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -34,8 +36,8 @@ pub struct ServerLimits {
 impl Default for ServerLimits {
     fn default() -> Self {
         Self {
-            // Well below the usual 1,024 open files of a process.
-            connections: 512,
+            // Half of them may be streams and waits, which live long: a thousand. An idle one takes about 20 kB.
+            connections: 2048,
             // Without it, a few hundred slow clients hold every connection. (`axum::serve` has no such limit, hence
             // this module.)
             head_timeout: Duration::from_secs(10),
@@ -46,6 +48,20 @@ impl Default for ServerLimits {
         }
     }
 }
+
+impl ServerLimits {
+    /// As many connections as the system lets this process have: asks for more open files, and serves fewer clients
+    /// at a time, with a warning, when that is refused. For the start of a program; it changes the process's limit.
+    #[must_use]
+    pub fn within_open_files(mut self) -> Self {
+        self.connections = open_files::allow(self.connections);
+        self
+    }
+}
+
+/// In each request of a server that will stop: answers without an end listen to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Stopping(pub(crate) CancellationToken);
 
 /// The head of a request: more than any client of ours sends.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
@@ -70,6 +86,7 @@ pub async fn serve(
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.head_timeout).max_buf_size(HEAD_BYTES_MAX);
     let graceful = GracefulShutdown::new();
+    let router = router.layer(Extension(Stopping(stop.clone())));
     let permits = Arc::new(Semaphore::new(limits.connections));
     loop {
         let permit = tokio::select! {

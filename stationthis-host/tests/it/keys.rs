@@ -176,6 +176,9 @@ async fn a_caller_has_so_many_waits_and_the_places_come_back() {
     let after = get(&bench, &ada, "/api/internal/tasks").await.1["tasks"].as_array().unwrap().len();
     assert_eq!(before, after, "what was refused was not accepted");
     assert_eq!(get(&bench, &ada, &path).await.0, 200, "without waiting");
+    for streams in ["/api/internal/events", &format!("{path}/events")] {
+        assert_eq!(get(&bench, &ada, streams).await.0, 429, "a stream takes a place as a wait does");
+    }
     assert_eq!(
         run(&eve).query(&[("wait", "1")]).json(&json!({})).send().await.unwrap().status(),
         202,

@@ -42,6 +42,11 @@ impl Log {
         events.filter(|event| wanted(event)).take(query.page_size()).cloned().collect()
     }
 
+    /// The number of the last event ever written.
+    pub(super) const fn last(&self) -> u64 {
+        self.last
+    }
+
     pub(super) fn forget(&mut self, task: TaskId) {
         for number in self.by_task.remove(&task).unwrap_or_default() {
             self.events.remove(&number);

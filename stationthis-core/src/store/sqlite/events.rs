@@ -23,6 +23,11 @@ pub(super) fn append(conn: &Connection, task: TaskId, caller: &str, events: &[im
     if !events.is_empty() {
         return Ok(unsigned(conn.last_insert_rowid()));
     }
+    last(conn)
+}
+
+/// The number of the last event ever written, zero when there is none.
+pub(super) fn last(conn: &Connection) -> Ran<u64> {
     // Not the highest in the table: that one may be gone.
     let last: Option<i64> = conn
         .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'event'")?

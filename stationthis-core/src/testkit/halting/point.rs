@@ -41,6 +41,8 @@ pub enum Moment {
 pub enum HaltStep {
     /// [`Event::Accepted`]: the insertion of a task.
     Accepted,
+    /// [`Event::FilesSent`].
+    FilesSent,
     /// [`Event::SubmitStarted`].
     SubmitStarted,
     /// [`Event::Submitted`].
@@ -85,6 +87,8 @@ pub enum HaltStep {
     Resolved,
     /// [`Event::Reconciled`].
     Reconciled,
+    /// [`Event::Amended`].
+    Amended,
     /// [`Event::Restored`].
     Restored,
     /// A raw webhook is kept.
@@ -97,6 +101,8 @@ impl From<&Event> for HaltStep {
     fn from(event: &Event) -> Self {
         match event {
             Event::Accepted { .. } => Self::Accepted,
+            // Written together with what follows it.
+            Event::FilesSent { .. } => Self::FilesSent,
             Event::SubmitStarted => Self::SubmitStarted,
             Event::Submitted { .. } => Self::Submitted,
             Event::SubmitRefused { .. } => Self::SubmitRefused,
@@ -119,6 +125,7 @@ impl From<&Event> for HaltStep {
             Event::NoticeRequeued { .. } => Self::NoticeRequeued,
             Event::Resolved { .. } => Self::Resolved,
             Event::Reconciled { .. } => Self::Reconciled,
+            Event::Amended { .. } => Self::Amended,
             Event::Restored { .. } => Self::Restored,
         }
     }

@@ -166,7 +166,7 @@ fn tag(route: &Route) -> &'static str {
         (Scope::Operator, _) => "operator",
         (Scope::Provider, _) => "webhooks",
         (_, "tools" | "run" | "quote") => TOOLS,
-        (_, "tasks") => "tasks",
+        (_, "tasks" | "generations" | "events") => "tasks",
         (Scope::Open, _) | (_, "openapi.json") => "host",
         (Scope::Caller, _) => "account",
     }
@@ -189,6 +189,7 @@ fn variables(path: &str) -> Vec<Value> {
         let text = match *before {
             "tools" | "run" | "quote" => "A tool's id or slug.",
             "tasks" => "A task's id.",
+            "generations" => "A generation's id, which is its task's.",
             "notices" => "A notice's id.",
             "events" => "An event's id.",
             "keys" => "A key's id.",
