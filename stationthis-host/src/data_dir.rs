@@ -58,6 +58,12 @@ impl DataDir {
         self.path.join("backups")
     }
 
+    /// Where callers' files are.
+    #[must_use]
+    pub fn files(&self) -> PathBuf {
+        self.path.join("files")
+    }
+
     /// The keys of callback URLs, made at the first start: those of [`KeyFile::callback`] that are accepted now.
     ///
     /// # Errors
@@ -76,7 +82,7 @@ impl DataDir {
 }
 
 /// Makes the folder where it is missing, for its owner only.
-fn make(path: &Path) -> Result<()> {
+pub(crate) fn make(path: &Path) -> Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

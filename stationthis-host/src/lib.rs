@@ -43,6 +43,7 @@ pub mod costs;
 pub mod data_dir;
 pub mod desk;
 pub mod face;
+pub mod files;
 #[cfg(feature = "testkit")]
 mod halt;
 pub mod housekeeping;
@@ -51,6 +52,7 @@ pub mod keys;
 pub mod metrics;
 pub mod outgoing;
 pub mod output;
+pub mod outputs;
 pub mod story;
 pub mod telemetry;
 pub mod user_events;

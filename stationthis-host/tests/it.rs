@@ -17,6 +17,8 @@ mod bench;
 mod commands;
 #[path = "it/events.rs"]
 mod events;
+#[path = "it/files.rs"]
+mod files;
 #[path = "it/hooks.rs"]
 mod hooks;
 #[path = "it/isolation.rs"]
@@ -31,6 +33,8 @@ mod operate;
 mod outage;
 #[path = "it/outgoing.rs"]
 mod outgoing;
+#[path = "it/outputs.rs"]
+mod outputs;
 #[path = "it/receiver.rs"]
 mod receiver;
 #[path = "it/restore.rs"]

@@ -37,6 +37,8 @@ pub async fn serve(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
         .with_caller_limits(config.caller_limits())
         .with_server_limits(ServerLimits::default().within_open_files())
         .with_backups(app.backups().clone())
+        .with_files(app.files().clone())
+        .with_outputs(app.outputs())
         .with_metrics(metrics);
     let router = http::router(app.station().clone(), &face);
     anstream::println!("listening on http://{address}");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{FromRef, Request};
+use axum::extract::{DefaultBodyLimit, FromRef, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
@@ -14,16 +14,18 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
+use crate::files::Files;
 use crate::housekeeping::Backups;
 use crate::http::limits::CallerLimits;
 use crate::http::problem::Problem;
 use crate::http::server::ServerLimits;
 use crate::http::{
-    admin, asker, auth, costs, events, frame, health, keys, metrics, notices, notify, review, run, tasks, tools,
-    user_events, users, webhook,
+    admin, asker, auth, costs, events, files, frame, health, keys, metrics, notices, notify, outputs, review, run,
+    tasks, tools, user_events, users, webhook,
 };
 use crate::keys::ApiKeys;
 use crate::metrics::Metrics;
+use crate::outputs::Outputs;
 
 /// Under it is what callers and the operator use.
 const INTERNAL: &str = "/api/internal";
@@ -50,6 +52,10 @@ pub struct HttpConfig {
     pub backups: Option<Backups>,
     /// What a scrape reads; without it there is nothing to scrape.
     pub metrics: Option<Metrics>,
+    /// Where callers' files are kept; without it none are taken.
+    pub files: Option<Files>,
+    /// What fetches outputs; without it they are at their URLs alone.
+    pub outputs: Option<Outputs>,
 }
 
 impl HttpConfig {
@@ -63,6 +69,8 @@ impl HttpConfig {
             server: ServerLimits::default(),
             backups: None,
             metrics: None,
+            files: None,
+            outputs: None,
         }
     }
 
@@ -94,6 +102,20 @@ impl HttpConfig {
         self
     }
 
+    /// With files that callers may keep here: those of the station's media source.
+    #[must_use]
+    pub fn with_files(mut self, files: Files) -> Self {
+        self.files = Some(files);
+        self
+    }
+
+    /// With outputs that are fetched through this host.
+    #[must_use]
+    pub fn with_outputs(mut self, outputs: Outputs) -> Self {
+        self.outputs = Some(outputs);
+        self
+    }
+
     /// With other limits of requests.
     #[must_use]
     pub const fn with_server_limits(mut self, limits: ServerLimits) -> Self {
@@ -109,6 +131,8 @@ pub(crate) struct Face {
     pub(crate) keys: Arc<ApiKeys>,
     pub(crate) backups: Option<Backups>,
     pub(crate) metrics: Option<Metrics>,
+    pub(crate) files: Option<Files>,
+    pub(crate) outputs: Option<Outputs>,
 }
 
 impl FromRef<Face> for Station {
@@ -147,6 +171,7 @@ pub struct Route {
 const GET: (&str, MethodFilter) = ("GET", MethodFilter::GET);
 const POST: (&str, MethodFilter) = ("POST", MethodFilter::POST);
 const PUT: (&str, MethodFilter) = ("PUT", MethodFilter::PUT);
+const DELETE: (&str, MethodFilter) = ("DELETE", MethodFilter::DELETE);
 
 impl Route {
     const fn new(
@@ -180,6 +205,12 @@ pub static ROUTES: &[Route] = &[
     }),
     Route::new(Scope::Caller, GET, "/api/internal/tasks/{id}/events", |f| on(f, events::of_task)),
     Route::new(Scope::Caller, GET, "/api/internal/events", |f| on(f, events::of_all)),
+    Route::new(Scope::Caller, GET, "/api/internal/tasks/{id}/outputs/{n}", |f| on(f, outputs::content)),
+    // How much is read of a file is the shelf's to say.
+    Route::new(Scope::Caller, POST, "/api/internal/files", |f| on(f, files::keep).layer(DefaultBodyLimit::disable())),
+    Route::new(Scope::Caller, GET, "/api/internal/files/{id}", |f| on(f, files::show)),
+    Route::new(Scope::Caller, GET, "/api/internal/files/{id}/content", |f| on(f, files::content)),
+    Route::new(Scope::Caller, DELETE, "/api/internal/files/{id}", |f| on(f, files::remove)),
     Route::new(Scope::Caller, GET, "/api/internal/notices", |f| on(f, notices::list)),
     Route::new(Scope::Caller, GET, "/api/internal/costs", |f| on(f, costs::show)),
     Route::new(Scope::Caller, GET, "/api/internal/notify", |f| on(f, notify::show)),
@@ -206,6 +237,7 @@ pub static ROUTES: &[Route] = &[
         on(f, notices::requeue)
     }),
     Route::new(Scope::Operator, GET, "/api/internal/admin/tasks/{id}/events", |f| on(f, events::of_task)),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/tasks/{id}/outputs/{n}", |f| on(f, outputs::content)),
     Route::new(Scope::Operator, GET, "/api/internal/admin/events", |f| on(f, events::of_all)),
     Route::new(Scope::Operator, GET, "/api/internal/admin/notices", |f| on(f, notices::list)),
     Route::new(Scope::Operator, GET, "/api/internal/admin/costs", |f| on(f, costs::show)),
@@ -232,17 +264,15 @@ pub fn router(station: Station, config: &HttpConfig) -> Router {
     let open = routes_outside(Scope::Open).merge(routes_outside(Scope::Provider));
     let all = open.merge(outside).nest(INTERNAL, internal);
     let (backups, metrics) = (config.backups.clone(), config.metrics.clone());
-    surround(all, Face { station, keys, backups, metrics }, &config.server)
+    let (files, outputs) = (config.files.clone(), config.outputs.clone());
+    surround(all, Face { station, keys, backups, metrics, files, outputs }, &config.server)
 }
 
 /// Only the webhooks of a station, for an application whose other routes are its own.
 pub fn webhook_router(station: Station) -> Router {
     let keys = Arc::new(ApiKeys::new(station.clone()));
-    surround(
-        routes_outside(Scope::Provider),
-        Face { station, keys, backups: None, metrics: None },
-        &ServerLimits::default(),
-    )
+    let face = Face { station, keys, backups: None, metrics: None, files: None, outputs: None };
+    surround(routes_outside(Scope::Provider), face, &ServerLimits::default())
 }
 
 /// The routes of a scope below a prefix, which they answer for the whole of.
