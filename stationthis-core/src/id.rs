@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind};
+use crate::time::Timestamp;
 
 /// Our name for one request to run one tool: a UUID, version 7, so that ids sort by creation time.
 ///
@@ -26,6 +27,14 @@ impl TaskId {
             return Self::from_bytes(bytes);
         }
         Self(Uuid::now_v7())
+    }
+
+    /// Comes before every id that is made at this time (in milliseconds) or later, and after every earlier one: not the id
+    /// of a task, but a place among them.
+    #[must_use]
+    pub fn first_at(at: Timestamp) -> Self {
+        let ms = u64::try_from(at.as_micros().div_euclid(1000)).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(ms, &[0; 10]).into_uuid())
     }
 
     /// The id as sixteen bytes, the form in which stores keep it.
@@ -208,6 +217,16 @@ mod tests {
         assert!(a < b);
         assert_eq!(a.to_string().parse::<TaskId>().unwrap(), a);
         assert_eq!(TaskId::from_bytes(*a.as_bytes()), a);
+    }
+
+    #[test]
+    fn a_time_has_its_place_among_task_ids() {
+        let before = Timestamp::now();
+        let id = TaskId::generate();
+        let after = Timestamp::now().plus(std::time::Duration::from_millis(1));
+        assert!(TaskId::first_at(before) <= id && id < TaskId::first_at(after));
+        assert!(TaskId::first_at(Timestamp::from_micros(-1)) <= TaskId::first_at(Timestamp::from_micros(0)));
+        assert!(TaskId::first_at(Timestamp::from_micros(999)) < TaskId::first_at(Timestamp::from_micros(1000)));
     }
 
     #[test]

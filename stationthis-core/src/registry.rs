@@ -5,6 +5,7 @@
 //! stale. The registry has no timer and no store: the station calls `refresh` when
 //! [`next_refresh_in`](ToolRegistry::next_refresh_in) says so, and keeps what [`export`](ToolRegistry::export) gives.
 
+mod change;
 mod diff;
 mod policy;
 mod provider_state;
@@ -23,6 +24,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared, join_all};
 use tokio::sync::broadcast;
 
+pub use self::change::{ChangedTool, LastChange, ToolRef};
 pub use self::diff::{CatalogueDiff, Impact, ToolChange};
 pub use self::policy::RegistryPolicy;
 pub use self::provider_state::{MAX_TOOLS_PER_PROVIDER, ProviderStatus};
@@ -216,6 +218,14 @@ impl ToolRegistry {
         *in_flight = started.downgrade();
         started
     }
+}
+
+/// The tools of a catalogue that [`ToolRegistry::export`] gave.
+///
+/// # Errors
+/// `Corrupt` when the bytes are not of that form.
+pub(crate) fn exported_tools(bytes: &[u8]) -> Result<Vec<ToolDefinition>> {
+    Ok(Saved::read(bytes)?.tools)
 }
 
 impl Inner {

@@ -20,8 +20,10 @@ mod settle;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use catalogue::DOCUMENT as CATALOGUE_DOCUMENT;
+
 pub use builder::StationBuilder;
-pub use caller::{Caller, QuoteAnswer, RunRequest};
+pub use caller::{Caller, QuoteAnswer, RunRequest, TaskAmendment};
 pub use events::{EventStream, Lagged, TaskUpdate};
 pub use files::FILES_MAX;
 pub use inbox::WEBHOOK_BYTES_MAX;
@@ -33,7 +35,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::CallerId;
-use crate::registry::{RefreshOutcome, ToolRegistry};
+use crate::registry::{LastChange, RefreshOutcome, ToolRegistry};
 use crate::station::engine::Engine;
 use crate::store::{Document, PAGE_MAX, Put, StoreStats, TaskQuery};
 use crate::time::Timestamp;
@@ -135,6 +137,14 @@ impl Station {
     /// `Unavailable` when no provider could be asked; `StoreUnavailable`.
     pub async fn refresh(&self) -> Result<RefreshOutcome> {
         catalogue::refresh(&self.engine).await
+    }
+
+    /// What the last refresh changed that changed anything, of this process or an earlier one; `None` before the first.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`; `Corrupt` for what another version wrote.
+    pub async fn last_change(&self) -> Result<Option<LastChange>> {
+        catalogue::last_change(&self.engine).await
     }
 
     /// Takes a webhook: checks where it comes from and makes its raw bytes durable. Answer 2xx when this returns `Ok`.

@@ -127,8 +127,8 @@ pub trait TaskStore: Send + Sync + std::fmt::Debug {
     /// How much of everything there is that is still to be done.
     async fn stats(&self) -> Result<StoreStats>;
 
-    /// What ended tasks cost, in sums by caller, tool and month (UTC) of the end; pruned tasks are in them. In the order
-    /// of month, caller, tool.
+    /// What ended tasks cost, in sums by caller, tool and month or day (UTC) of the end; pruned tasks are in them. In the
+    /// order of month, day, caller, tool.
     async fn totals(&self, query: &TotalsQuery) -> Result<Vec<Total>>;
 
     /// Forgets tasks that ended before `before`, with their events, notices and idempotency keys, and keeps their
@@ -283,7 +283,9 @@ pub struct TaskQuery {
     pub tool: Option<ToolId>,
     /// Only those that need review.
     pub needs_review: bool,
-    /// Older than this one: the cursor of the page before.
+    /// This one or newer; with [`TaskId::first_at`], made since a time.
+    pub since: Option<TaskId>,
+    /// Older than this one: the cursor of the page before; with [`TaskId::first_at`], made before a time.
     pub before: Option<TaskId>,
     /// At most so many; zero means 50. Bounded by [`PAGE_MAX`].
     pub limit: usize,

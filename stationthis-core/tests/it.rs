@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "it/amend.rs"]
+mod amend;
 #[path = "it/bench.rs"]
 mod bench;
 #[path = "it/callback_keys.rs"]

@@ -20,6 +20,7 @@ use crate::files::Files;
 use crate::housekeeping::Backups;
 use crate::outgoing::{Guard, GuardedClient, WebhookNotifier};
 use crate::outputs::Outputs;
+use crate::telegram::{Telegram, TelegramConfig};
 
 /// The name under which a host holds its work: its data folder has one holder, so this is its alone, and the same
 /// after a restart.
@@ -63,9 +64,10 @@ pub struct App {
     downloads: GuardedClient,
     backups: Backups,
     files: Files,
+    telegram: Option<Telegram>,
     sim: Option<SimServer>,
-    /// Held for its lock.
-    _data: DataDir,
+    /// Held for its lock too.
+    data: DataDir,
 }
 
 impl App {
@@ -83,6 +85,7 @@ impl App {
         let downloads = GuardedClient::new(guard(config).trusting(&service_url_of(&service_url)?))?;
         let webhooks = GuardedClient::new(guard(config))?;
         let webhooks = WebhookNotifier::new(webhooks, data.webhook_keys()?, Arc::new(SystemClock));
+        let telegram = telegram(config, downloads.clone(), public_url.as_deref())?;
         let database = Arc::new(SqliteStore::open(data.database()).await?);
         let backups = Backups::new(Arc::clone(&database), data.backups());
         let store: Arc<dyn TaskStore> = database;
@@ -99,12 +102,23 @@ impl App {
             .policy(policy(config))
             .media(Arc::new(files.clone()))
             .instance(INSTANCE);
+        if let Some(telegram) = &telegram {
+            builder = builder.notifier(Arc::new(telegram.notifier()));
+        }
         if let Some(path) = &config.rates {
             builder = builder.rate_override(rates(path)?);
         }
         let station = builder.build()?;
         let handle = station.start().await?;
-        Ok(Self { station, handle, downloads, backups, files, sim, _data: data })
+        Ok(Self { station, handle, downloads, backups, files, telegram, sim, data })
+    }
+
+    /// What tells this host from others; see [`DataDir::host_id`].
+    ///
+    /// # Errors
+    /// As [`DataDir::host_id`].
+    pub fn host_id(&self) -> Result<String> {
+        self.data.host_id()
     }
 
     /// The station.
@@ -129,6 +143,12 @@ impl App {
     #[must_use]
     pub fn outputs(&self) -> Outputs {
         Outputs::new(self.downloads.clone())
+    }
+
+    /// The Telegram bot, when one is configured; [`Telegram::serve`] sets it to work.
+    #[must_use]
+    pub const fn telegram(&self) -> Option<&Telegram> {
+        self.telegram.as_ref()
     }
 
     /// What copies the database while it is at work.
@@ -164,6 +184,20 @@ impl App {
     }
 }
 
+/// A station that remembers nothing, follows no task and has not been started: it can ask the service for its tools and
+/// price them, as a host with this configuration would. The simulator, where it is one, lives as long as what is beside.
+///
+/// # Errors
+/// `InvalidInput` for a configuration that cannot work, `Unavailable` when the simulator's port is taken.
+pub(crate) async fn trial(config: &Config, service: Service) -> Result<(Station, Option<SimServer>)> {
+    let (provider, sim) = provider(config, service).await?;
+    let mut builder = Station::builder().provider(Arc::new(provider)).policy(policy(config));
+    if let Some(path) = &config.rates {
+        builder = builder.rate_override(rates(path)?);
+    }
+    Ok((builder.build()?, sim))
+}
+
 /// The data folder of the configuration, or of its simulator, held.
 ///
 /// # Errors
@@ -188,6 +222,23 @@ pub(crate) fn data_folder(config: &Config, simulated: bool) -> PathBuf {
 /// What the configuration opens for addresses that others name.
 pub(crate) fn guard(config: &Config) -> Guard {
     Guard::new(config.allow_private_targets.clone())
+}
+
+/// The bot of the configuration.
+fn telegram(config: &Config, downloads: GuardedClient, public_url: Option<&str>) -> Result<Option<Telegram>> {
+    let settings = &config.telegram;
+    let Some(token) = settings.token.clone() else { return Ok(None) };
+    if settings.webhook && public_url.is_none() {
+        return Err(Error::new(ErrorKind::InvalidInput, "read configuration")
+            .with_message("telegram.webhook: Telegram can push updates only to a public_url, and none is set."));
+    }
+    let base = public_url.filter(|_| settings.webhook).map(str::to_owned);
+    let telegram = TelegramConfig::new(token)
+        .with_api_url(settings.api_url.clone())
+        .with_allowed(settings.allowed.iter().copied())
+        .with_webhook_base(base)
+        .with_limits(settings.limits);
+    Telegram::new(telegram, downloads).map(Some)
 }
 
 fn service_url_of(text: &str) -> Result<url::Url> {
@@ -226,7 +277,7 @@ fn comfydeploy(key: Secret, base_url: &str) -> Result<ComfyDeploy> {
 }
 
 /// As the provider's own client, neither following redirects nor retrying, and without a proxy.
-fn direct_client() -> Result<reqwest::Client> {
+pub(crate) fn direct_client() -> Result<reqwest::Client> {
     reqwest::Client::builder()
         .no_proxy()
         .connect_timeout(Duration::from_secs(10))

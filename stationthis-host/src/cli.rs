@@ -1,18 +1,21 @@
 //! The command line.
 
 pub mod callers;
+pub mod exit;
 mod key_files;
 pub mod operate;
+pub mod run;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use serde_json::{Map, Value};
+use stationthis_core::TaskId;
 
 use crate::cli::callers::{KeysArgs, NotifyArgs};
 use crate::cli::operate::{
     BackupArgs, CostsArgs, ExplainArgs, NoticesArgs, PruneArgs, ReconcileArgs, ResolveArgs, RestoreArgs,
 };
+use crate::cli::run::RunArgs;
 use crate::config::Flags;
 
 pub use key_files::{CallbackKeysArgs, FolderArgs, KeyAction, WebhooksAction, WebhooksArgs};
@@ -69,6 +72,10 @@ pub enum Command {
     Backup(BackupArgs),
     /// Put a backup in the place of the database.
     Restore(RestoreArgs),
+    /// Find out what keeps a host from working: configuration, store, service, prices, public URL.
+    Doctor(DoctorArgs),
+    /// Print a script that completes commands, flags and the names of tools.
+    Completions(CompletionsArgs),
 }
 
 /// Options of `demo`.
@@ -118,7 +125,11 @@ pub struct StationArgs {
 
 /// Options of `tools`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct ToolsArgs {
+    /// What else to do.
+    #[command(subcommand)]
+    pub command: Option<ToolsCommand>,
     /// One tool only, with its inputs.
     #[arg(value_name = "TOOL")]
     pub tool: Option<String>,
@@ -127,29 +138,24 @@ pub struct ToolsArgs {
     pub station: StationArgs,
 }
 
-/// Options of `run`.
-#[derive(Debug, Args)]
-pub struct RunArgs {
-    /// The tool, by slug, alias or id.
-    #[arg(value_name = "TOOL")]
-    pub tool: String,
-    /// An input; the value is read as JSON where it is JSON, else as text. Repeatable.
-    #[arg(short, long = "input", value_name = "NAME=VALUE", value_parser = parse_input)]
-    pub inputs: Vec<(String, Value)>,
-    /// Where outputs are saved.
-    #[arg(long, value_name = "DIR", default_value = "stationthis-out")]
-    pub out: PathBuf,
-    /// The same key finds the same task again instead of running twice.
-    #[arg(long, value_name = "KEY")]
-    pub idempotency_key: Option<String>,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub station: StationArgs,
+/// What else there is to know of tools.
+#[derive(Debug, Subcommand)]
+pub enum ToolsCommand {
+    /// Tell what the last refresh changed that changed anything.
+    Diff {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        station: StationArgs,
+    },
 }
 
 /// Options of `tasks`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct TasksArgs {
+    /// What else to do.
+    #[command(subcommand)]
+    pub command: Option<TasksCommand>,
     /// One task only.
     #[arg(value_name = "TASK_ID")]
     pub task: Option<String>,
@@ -173,6 +179,49 @@ pub struct TasksArgs {
     pub station: StationArgs,
 }
 
+/// What else to do with tasks.
+#[derive(Debug, Subcommand)]
+pub enum TasksCommand {
+    /// Show the newest tasks as they go on, until Ctrl-C; or one task, until its end.
+    Watch(WatchArgs),
+}
+
+/// Options of `tasks watch`.
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// One task only; the exit code is that of its end, as of `run`.
+    #[arg(value_name = "TASK_ID")]
+    pub task: Option<TaskId>,
+    /// Of every caller, as the operator.
+    #[arg(long, conflicts_with = "task")]
+    pub all: bool,
+    /// At most so many.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub limit: u16,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub station: StationArgs,
+}
+
+/// Options of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Look at the built-in simulator's folder, and at the simulator instead of the service.
+    #[arg(long)]
+    pub sim: bool,
+    /// Print JSON and nothing else.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_name = "SHELL", value_parser = ["bash", "elvish", "fish", "powershell", "zsh"])]
+    pub shell: String,
+}
+
 impl Cli {
     /// What the command line sets of the configuration.
     #[must_use]
@@ -186,20 +235,6 @@ impl Cli {
     }
 }
 
-impl RunArgs {
-    /// The inputs by name; the last one of a name wins.
-    #[must_use]
-    pub fn inputs(&self) -> Map<String, Value> {
-        self.inputs.iter().cloned().collect()
-    }
-}
-
-fn parse_input(text: &str) -> Result<(String, Value), String> {
-    let (name, value) = text.split_once('=').ok_or("an input is given as NAME=VALUE")?;
-    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
-    Ok((name.trim().to_owned(), value))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,13 +243,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn values_are_json_where_they_are_and_else_text() {
-        let args = ["stationthis", "run", "t2i", "-i", "prompt=a=b", "-i", "steps=20", "--input", "hires=true"];
-        let Command::Run(run) = Cli::try_parse_from(args).unwrap().command else { panic!("not run") };
-        assert_eq!(Value::Object(run.inputs()), serde_json::json!({"prompt": "a=b", "steps": 20, "hires": true}));
-        assert!(Cli::try_parse_from(["stationthis", "run", "t2i", "-i", "prompt"]).is_err());
     }
 }

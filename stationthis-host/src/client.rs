@@ -16,6 +16,12 @@ const TIMEOUT: Duration = Duration::from_secs(crate::http::WAIT_S_MAX + 60);
 /// The most bytes of an answer: a page of five hundred tasks or tools with large schemas.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// How often a host is asked again that says that it is asked too often: with its own pauses, that is minutes.
+const ASKED_AGAIN_MAX: u32 = 10;
+
+/// The longest pause before asking again, whatever the host says.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
 /// A running host.
 #[derive(Clone, Debug)]
 pub struct HostClient {
@@ -54,12 +60,34 @@ impl HostClient {
         is_local(&self.base)
     }
 
-    /// One call under `/api/internal/`; `path` parts are escaped here.
+    /// One call under `/api/internal/`; `path` parts are escaped here. A host that is asked too often did nothing, so it is
+    /// asked again after the pause that it wants.
     ///
     /// # Errors
     /// The kind that the host's problem says, with its sentence, its `Retry-After` and every problem of the inputs;
     /// `Unavailable` when the host cannot be reached.
     pub async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<T> {
+        let mut again = 0;
+        loop {
+            match self.call_once(method.clone(), path, query, headers, body).await {
+                Err(error) if error.kind() == ErrorKind::RateLimited && again < ASKED_AGAIN_MAX => {
+                    let Retry::After(pause) = error.retry() else { return Err(error) };
+                    tokio::time::sleep(pause.min(PAUSE_MAX)).await;
+                    again += 1;
+                }
+                answered => return answered,
+            }
+        }
+    }
+
+    async fn call_once<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &[&str],
@@ -141,6 +169,7 @@ fn failure(status: StatusCode, bytes: &[u8]) -> Error {
         403 => ErrorKind::Forbidden,
         404 => ErrorKind::NotFound,
         409 => ErrorKind::Conflict,
+        410 => ErrorKind::Gone,
         413 => ErrorKind::TooLarge,
         429 => ErrorKind::RateLimited,
         501 => ErrorKind::Unsupported,

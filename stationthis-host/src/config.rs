@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
@@ -11,8 +12,9 @@ use stationthis_core::{Error, ErrorKind, Result, Secret};
 use toml::{Table, Value};
 
 use crate::files::FileLimits;
-use crate::http::CallerLimits;
+use crate::http::{CallerLimits, Origin};
 use crate::outgoing::AddressRange;
+use crate::telegram::Limits;
 
 /// Every setting with its default, as the text that `config.default.toml` holds.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
@@ -27,7 +29,7 @@ const MIB: u64 = 1024 * 1024;
 const API_KEY_CHARS_MIN: usize = 16;
 
 /// The environment variables and the keys they set.
-const VARIABLES: [(&str, &str); 20] = [
+const VARIABLES: [(&str, &str); 25] = [
     ("STATIONTHIS_LISTEN", "listen"),
     ("STATIONTHIS_PUBLIC_URL", "public_url"),
     ("STATIONTHIS_DATA_DIR", "data_dir"),
@@ -38,6 +40,7 @@ const VARIABLES: [(&str, &str); 20] = [
     ("STATIONTHIS_FILE_MAX_MIB", "file_max_mib"),
     ("STATIONTHIS_FILES_PER_CALLER_MIB", "files_per_caller_mib"),
     ("STATIONTHIS_FILES_KEPT_H", "files_kept_h"),
+    ("STATIONTHIS_CORS_ORIGINS", "cors_origins"),
     ("STATIONTHIS_RATES", "rates"),
     ("STATIONTHIS_ALLOW_PRIVATE_TARGETS", "allow_private_targets"),
     ("STATIONTHIS_TASK_DEADLINE_S", "task_deadline_s"),
@@ -48,6 +51,10 @@ const VARIABLES: [(&str, &str); 20] = [
     ("STATIONTHIS_DURATION", "duration"),
     ("COMFY_DEPLOY_API_KEY", "comfydeploy.api_key"),
     ("COMFY_DEPLOY_API_URL", "comfydeploy.api_url"),
+    ("TELEGRAM_BOT_TOKEN", "telegram.token"),
+    ("TELEGRAM_API_URL", "telegram.api_url"),
+    ("TELEGRAM_ALLOWED", "telegram.allowed"),
+    ("TELEGRAM_WEBHOOK", "telegram.webhook"),
 ];
 
 /// The variable that names the file.
@@ -86,11 +93,14 @@ pub struct Config {
     /// Hours for which a file is kept.
     #[serde(deserialize_with = "kept_h")]
     pub files_kept_h: u64,
+    /// Where web pages come from that may use the HTTP API from a browser.
+    #[serde(deserialize_with = "list")]
+    pub cors_origins: Vec<Origin>,
     /// The file with the operator's own prices.
     #[serde(default)]
     pub rates: Option<PathBuf>,
     /// Private addresses that callers' webhooks and outputs may reach all the same.
-    #[serde(deserialize_with = "ranges")]
+    #[serde(deserialize_with = "list")]
     pub allow_private_targets: Vec<AddressRange>,
     /// Seconds from a task's acceptance to its certain end.
     #[serde(default, deserialize_with = "deadline")]
@@ -110,6 +120,8 @@ pub struct Config {
     pub duration: DurationPolicy,
     /// The ComfyDeploy account.
     pub comfydeploy: ComfyDeployConfig,
+    /// The Telegram bot.
+    pub telegram: TelegramSettings,
 }
 
 /// The ComfyDeploy account of the host.
@@ -123,6 +135,28 @@ pub struct ComfyDeployConfig {
     /// The base address of the API, without a slash at its end.
     #[serde(deserialize_with = "http_url")]
     pub api_url: String,
+}
+
+/// The Telegram bot of the host.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct TelegramSettings {
+    /// The bot's token; without one there is no bot.
+    #[serde(default, deserialize_with = "secret")]
+    pub token: Option<Secret>,
+    /// The base address of the Bot API, without a slash at its end.
+    #[serde(deserialize_with = "http_url")]
+    pub api_url: String,
+    /// The chats that are served.
+    #[serde(deserialize_with = "chats")]
+    pub allowed: Vec<i64>,
+    /// Are updates pushed to `public_url`, and not polled for?
+    #[serde(deserialize_with = "yes_or_no")]
+    pub webhook: bool,
+    /// How fast the bot speaks. No setting: Telegram's limits are what they are, but a test has no time.
+    #[serde(skip)]
+    pub limits: Limits,
 }
 
 /// What becomes of tools without a known price.
@@ -295,15 +329,39 @@ fn http_url_maybe<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Opt
 }
 
 /// A list, or, as a variable has it, one text with commas.
-fn ranges<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Vec<AddressRange>, D::Error> {
+fn list<'de, D, T>(from: D) -> std::result::Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err = Error>,
+{
     let texts: Vec<String> = match Value::deserialize(from)? {
         Value::String(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
         Value::Array(list) => list.iter().map(|part| part.as_str().unwrap_or_default().to_owned()).collect(),
-        _ => return Err(serde::de::Error::custom("a list of ranges of addresses is needed")),
+        _ => return Err(serde::de::Error::custom("a list of texts is needed")),
     };
     let read =
         |text: &String| text.parse().map_err(|e: Error| serde::de::Error::custom(e.message().unwrap_or_default()));
     texts.iter().map(read).collect()
+}
+
+/// A list, or, as a variable has it, one text with commas.
+fn chats<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Vec<i64>, D::Error> {
+    let refused = || serde::de::Error::custom("a list of ids of chats is needed, which are whole numbers");
+    match Value::deserialize(from)? {
+        Value::String(text) => text.split(',').map(|id| id.trim().parse().map_err(|_| refused())).collect(),
+        Value::Array(list) => list.iter().map(|id| id.as_integer().ok_or_else(refused)).collect(),
+        _ => Err(refused()),
+    }
+}
+
+/// True or false, as itself or, as a variable has it, as text.
+fn yes_or_no<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<bool, D::Error> {
+    match Value::deserialize(from)? {
+        Value::Boolean(value) => Ok(value),
+        Value::String(text) if text == "true" => Ok(true),
+        Value::String(text) if text == "false" => Ok(false),
+        _ => Err(serde::de::Error::custom("true or false is needed")),
+    }
 }
 
 fn secret<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<Secret>, D::Error> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use stationthis_core::station::{Caller, RunRequest};
+use stationthis_core::station::{Caller, QuoteAnswer, RunRequest};
 use stationthis_core::store::TaskQuery;
 use stationthis_core::task::TaskRecord;
 use stationthis_core::{IdempotencyKey, Result, TaskId};
@@ -128,6 +128,32 @@ impl Desk {
                 let key = key.map(IdempotencyKey::new).transpose()?;
                 caller.run(RunRequest::new(tool, inputs).with_idempotency_key(key)).await
             }
+        }
+    }
+
+    /// What a run with these inputs would cost.
+    ///
+    /// # Errors
+    /// As [`Caller::quote`].
+    pub async fn quote(&self, tool: &str, inputs: &Map<String, Value>) -> Result<QuoteAnswer> {
+        match &self.place {
+            Place::Host(host, _) => {
+                host.call(Method::POST, &["quote", tool], &[], &[], Some(&json!({ "inputs": inputs }))).await
+            }
+            Place::Own(_, caller) => caller.quote(tool, inputs),
+        }
+    }
+
+    /// Asks to cancel a task.
+    ///
+    /// # Errors
+    /// As [`Caller::cancel`].
+    pub async fn cancel(&self, id: TaskId) -> Result<TaskRecord> {
+        match &self.place {
+            Place::Host(host, _) => {
+                host.call(Method::POST, &["tasks", &id.to_string(), "cancel"], &[], &[], None).await
+            }
+            Place::Own(_, caller) => caller.cancel(id).await,
         }
     }
 

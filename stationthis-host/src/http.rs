@@ -11,7 +11,8 @@
 //! | `GET /healthz` | 200 while the process lives |
 //! | `GET /readyz` | 200 when the store answers and there is a catalogue, else 503; each provider's state |
 //! | `GET /api/internal/tools` | `{"tools": […]}` |
-//! | `GET /api/internal/tools/{id}` | one tool, by id, slug or alias |
+//! | `GET /api/internal/tools/{id}`, `GET /api/internal/run/{workflow_name}` | one tool with its price and typical time, by id or slug; 308 for a name of before, 410 for one of a removed tool |
+//! | `GET /api/internal/changes` | `{"change": …}`: what the last refresh changed that changed anything |
 //! | `POST /api/internal/run/{workflow_name}` | 202 and the task; with `?wait=SECONDS` 200 when it has ended |
 //! | `POST /api/internal/quote/{workflow_name}` | rate and quote |
 //! | `GET /api/internal/tasks` | `{"tasks": […], "nextCursor": …}`; `?status=&tool=&needsReview=&limit=&cursor=` |
@@ -26,9 +27,10 @@
 //! | `GET /api/internal/files/{id}/content` | its content |
 //! | `GET /api/internal/notices` | `{"notices": […], "nextCursor": …}`; `?state=&task=&limit=&cursor=` |
 //! | `POST /api/internal/tasks/{id}/notices/{noticeId}/requeue` | `{"requeued": …}`: a dead notice is tried again |
-//! | `GET /api/internal/costs` | what ended tasks cost, in sums; `?month=` |
+//! | `GET /api/internal/costs` | what ended tasks cost, in sums; `?month=&by=` |
 //! | `GET`, `PUT /api/internal/notify` | `{"notify": […]}`: whom the caller's tasks tell by default |
 //! | `GET`, `PUT /api/internal/admin/callers/{caller}/notify` | the same, of any caller |
+//! | `GET`, `POST /api/internal/generations`, `GET`, `PUT …/generations/{id}` | tasks in the words of a record API |
 //! | `GET /api/internal/users/me` | the caller and who they are on other platforms |
 //! | `POST /api/internal/events` | 201 and the event: what a user did |
 //! | `GET /api/internal/events/{id}` | such an event |
@@ -48,15 +50,19 @@ mod admin;
 mod asker;
 mod auth;
 pub mod body;
+mod cors;
 mod costs;
 mod download;
+mod etag;
 mod events;
 mod files;
 pub mod frame;
+mod generations;
 mod health;
 mod keys;
 mod limits;
 mod metrics;
+mod named;
 mod notices;
 mod notify;
 mod outputs;
@@ -69,11 +75,15 @@ pub mod server;
 mod stream;
 mod tasks;
 mod tools;
+mod trace_context;
 mod user_events;
 mod users;
+mod wait;
 mod webhook;
 
+pub use cors::Origin;
 pub use limits::CallerLimits;
+pub(crate) use router::health_router;
 pub use router::{HttpConfig, ROUTES, Route, Scope, router, webhook_router};
 
 /// The longest `?wait=`, in seconds: proxies commonly give up after a minute.

@@ -23,11 +23,13 @@
 //! | [`face`] | what every face shares: inputs as fields, prices and failures in words |
 //! | [`outgoing`] | webhooks to callers, and the guard of every address that somebody else names |
 //! | [`keys`] | API keys, each bound to a caller |
+//! | [`generations`] | tasks in the words of a record API |
 //! | [`users`], [`user_events`] | who a caller is on other platforms, and what users did |
 //! | [`view`] | a tool with its price and its freshness |
 //! | [`story`] | all that happened to a task, a sentence for each |
 //! | [`costs`] | what ended tasks cost, added up |
 //! | [`metrics`] | what is counted and timed, for Prometheus |
+//! | [`telegram`] | a Telegram bot whose commands are the tools |
 //! | [`telemetry`] | log lines, and traces where they are wanted |
 //! | [`housekeeping`] | pruning, backing up, restoring |
 //! | [`desk`] | one way to ask a station here or behind HTTP; [`client`] is the latter |
@@ -44,6 +46,7 @@ pub mod data_dir;
 pub mod desk;
 pub mod face;
 pub mod files;
+pub mod generations;
 #[cfg(feature = "testkit")]
 mod halt;
 pub mod housekeeping;
@@ -54,6 +57,7 @@ pub mod outgoing;
 pub mod output;
 pub mod outputs;
 pub mod story;
+pub mod telegram;
 pub mod telemetry;
 pub mod user_events;
 pub mod users;

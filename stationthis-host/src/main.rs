@@ -3,19 +3,24 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use stationthis_host::cli::{Cli, Command};
-use stationthis_host::commands;
+use clap_complete::CompleteEnv;
+use stationthis_host::cli::run::own_first;
+use stationthis_host::cli::{Cli, Command, exit};
+use stationthis_host::commands::{self, completions};
+use stationthis_host::face::failure;
 use stationthis_host::telemetry::Telemetry;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    // For a shell that asks what could stand where its cursor is; it answers and ends there.
+    CompleteEnv::with_factory(|| completions::command(std::env::args_os())).complete();
+    let cli = Cli::parse_from(own_first(std::env::args_os().collect()));
     // Commands that end are quiet but for trouble; RUST_LOG overrides.
     let level = if matches!(cli.command, Command::Serve(_)) { "info" } else { "warn" };
     match Telemetry::start(level).map_err(Into::into).and_then(|telemetry| run(&cli, telemetry)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             print_error(&error);
-            ExitCode::FAILURE
+            ExitCode::from(exit::code(&error))
         }
     }
 }
@@ -30,15 +35,16 @@ fn run(cli: &Cli, telemetry: Telemetry) -> anyhow::Result<()> {
     done
 }
 
-/// The sentence for people, and every problem of the inputs.
+/// The sentence for people, or every problem of the inputs.
 fn print_error(error: &anyhow::Error) {
-    let Some(known) = error.downcast_ref::<stationthis_core::Error>() else {
+    if let Some(error) = error.downcast_ref::<clap::Error>() {
+        // To standard output when it is the help that was asked for; a closed one is nobody's loss.
+        let _ = error.print();
+    } else if let Some(known) = error.downcast_ref::<stationthis_core::Error>() {
+        for line in failure::lines(known) {
+            anstream::eprintln!("error: {line}");
+        }
+    } else {
         anstream::eprintln!("error: {error:#}");
-        return;
-    };
-    anstream::eprintln!("error: {}", known.message().map_or_else(|| known.to_string(), str::to_owned));
-    for problem in known.problems() {
-        let hint = problem.suggestion.as_ref().map(|word| format!(" Did you mean {word}?")).unwrap_or_default();
-        anstream::eprintln!("  {}: {}{hint}", problem.pointer, problem.message);
     }
 }

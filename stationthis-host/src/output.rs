@@ -1,5 +1,6 @@
 //! What people see: tables, progress, saved files.
 
+pub mod preview;
 pub mod progress;
 pub mod save;
 pub mod table;

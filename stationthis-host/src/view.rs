@@ -100,6 +100,22 @@ impl TryFrom<Value> for ToolView {
 }
 
 #[cfg(test)]
+impl ToolView {
+    /// A tool without a price, for tests of what is said about one.
+    pub(crate) fn of_definition(definition: ToolDefinition) -> Self {
+        Self {
+            definition,
+            rate: None,
+            unpriced: None,
+            estimate: Some(Quote::new(None, "0.05".parse().ok(), "by its timeout")),
+            typical_duration_ms: Some(6_000),
+            stale: true,
+            refreshed_at: None,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use stationthis_core::{ProviderId, ToolId};
 
@@ -109,15 +125,7 @@ mod tests {
     fn a_view_survives_the_wire() {
         let provider = ProviderId::new("p").unwrap();
         let tool = ToolDefinition::new(ToolId::for_key(&provider, "t").unwrap(), provider, "service", "A tool").seal();
-        let view = ToolView {
-            definition: tool,
-            rate: None,
-            unpriced: None,
-            estimate: Some(Quote::new(None, "0.05".parse().ok(), "by its timeout")),
-            typical_duration_ms: Some(6_000),
-            stale: true,
-            refreshed_at: None,
-        };
+        let view = ToolView::of_definition(tool);
         let text = serde_json::to_string(&view).unwrap();
         assert_eq!(serde_json::from_str::<ToolView>(&text).unwrap(), view);
     }

@@ -15,10 +15,16 @@ mod bad_input;
 mod bench;
 #[path = "it/commands.rs"]
 mod commands;
+#[path = "it/conventions.rs"]
+mod conventions;
 #[path = "it/events.rs"]
 mod events;
 #[path = "it/files.rs"]
 mod files;
+#[path = "it/follows.rs"]
+mod follows;
+#[path = "it/generations.rs"]
+mod generations;
 #[path = "it/hooks.rs"]
 mod hooks;
 #[path = "it/isolation.rs"]
@@ -35,6 +41,8 @@ mod outage;
 mod outgoing;
 #[path = "it/outputs.rs"]
 mod outputs;
+#[path = "it/parity.rs"]
+mod parity;
 #[path = "it/receiver.rs"]
 mod receiver;
 #[path = "it/restore.rs"]
@@ -47,5 +55,7 @@ mod secrets;
 mod server;
 #[path = "it/slow_clients.rs"]
 mod slow_clients;
+#[path = "it/telegram.rs"]
+mod telegram;
 #[path = "it/users.rs"]
 mod users;

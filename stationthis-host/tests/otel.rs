@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
@@ -11,6 +12,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::routing::post;
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use uuid::Uuid;
@@ -48,42 +50,104 @@ fn of(message: &[u8], number: u64) -> impl Iterator<Item = &[u8]> {
     fields(message).into_iter().filter(move |(n, _)| *n == number).map(|(_, field)| field)
 }
 
-/// Trace and name of each span of an `ExportTraceServiceRequest`.
-fn spans(request: &[u8]) -> Vec<(Uuid, String)> {
+/// A span as the collector got it.
+#[derive(Debug)]
+struct Span {
+    trace: Uuid,
+    parent: Vec<u8>,
+    name: String,
+    /// The traces that it is linked to.
+    links: Vec<Uuid>,
+}
+
+/// Each span of an `ExportTraceServiceRequest`.
+fn spans(request: &[u8]) -> Vec<Span> {
     let scopes = of(request, 1).flat_map(|resource| of(resource, 2).collect::<Vec<_>>());
     let spans = scopes.flat_map(|scope| of(scope, 2).collect::<Vec<_>>());
-    let read = |span: &[u8]| {
-        let trace = Uuid::from_slice(of(span, 1).next().unwrap()).unwrap();
-        (trace, String::from_utf8(of(span, 5).next().unwrap().to_vec()).unwrap())
+    let trace = |message: &[u8]| Uuid::from_slice(of(message, 1).next().unwrap()).unwrap();
+    let read = |span: &[u8]| Span {
+        trace: trace(span),
+        parent: of(span, 4).next().unwrap_or_default().to_vec(),
+        name: String::from_utf8(of(span, 5).next().unwrap().to_vec()).unwrap(),
+        links: of(span, 13).map(trace).collect(),
     };
     spans.map(read).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn all_spans_of_a_task_are_in_the_trace_that_its_id_names() {
+/// A collector, and what it was sent.
+async fn collector() -> (String, Bodies) {
     let bodies = Bodies::default();
     let take = |State(bodies): State<Bodies>, body: Bytes| async move { bodies.lock().unwrap().push(body) };
     let collector = Router::new().route("/v1/traces", post(take)).with_state(bodies.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let served = tokio::spawn(async move { axum::serve(listener, collector).await });
+    tokio::spawn(async move { axum::serve(listener, collector).await });
+    (format!("http://{address}"), bodies)
+}
 
-    let dir = tempfile::tempdir().unwrap();
+fn program(collector: &str, args: &[&str], folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stationthis"));
-    command.args(["run", "sdxl-portrait", "--sim", "--json", "-i", "prompt=a fox"]).current_dir(dir.path()).env_clear();
-    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{address}")).stdin(Stdio::null());
-    let output = command.output().await.unwrap();
+    command.args(args).current_dir(folder).env_clear().env("OTEL_EXPORTER_OTLP_ENDPOINT", collector);
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+fn received(bodies: &Bodies) -> Vec<Span> {
+    bodies.lock().unwrap().iter().flat_map(|body| spans(body)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_spans_of_a_task_are_in_the_trace_that_its_id_names() {
+    let (collector, bodies) = collector().await;
+    let dir = tempfile::tempdir().unwrap();
+    let args = ["run", "sdxl-portrait", "--sim", "--json", "-i", "prompt=a fox"];
+    let output = program(&collector, &args, dir.path()).output().await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    served.abort();
 
     let task: Value = serde_json::from_slice(&output.stdout).unwrap();
     let trace: Uuid = task["taskId"].as_str().unwrap().parse().unwrap();
-    let bodies = bodies.lock().unwrap();
-    let spans: Vec<_> = bodies.iter().flat_map(|body| spans(body)).collect();
-    let names: BTreeSet<_> = spans.iter().filter(|(of, _)| *of == trace).map(|(_, name)| name.as_str()).collect();
+    let spans = received(&bodies);
+    let names: BTreeSet<_> = spans.iter().filter(|span| span.trace == trace).map(|span| span.name.as_str()).collect();
     for step in ["run", "submit", "poll", "settle", "deliver"] {
         assert!(names.contains(step), "{step} is missing in {spans:?}");
     }
-    let steps = spans.iter().filter(|(_, name)| ["submit", "poll", "settle", "deliver"].contains(&name.as_str()));
-    assert!(steps.into_iter().all(|(of, _)| *of == trace), "one task, one trace: {spans:?}");
+    let mut steps = spans.iter().filter(|span| ["submit", "poll", "settle", "deliver"].contains(&span.name.as_str()));
+    assert!(steps.all(|span| span.trace == trace), "one task, one trace: {spans:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_in_its_clients_trace_and_a_task_is_linked_to_it() {
+    let (collector, bodies) = collector().await;
+    let dir = tempfile::tempdir().unwrap();
+    let args = ["serve", "--sim", "--listen", "127.0.0.1:0"];
+    let mut host = program(&collector, &args, dir.path()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(host.stdout.take().unwrap()).lines();
+    let base = loop {
+        let line = lines.next_line().await.unwrap().expect("the host serves");
+        if let Some(base) = line.strip_prefix("listening on ") {
+            break base.to_owned();
+        }
+    };
+    let (listing, running) = (Uuid::new_v4(), Uuid::new_v4());
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    // Not to be sampled, as the client would have it.
+    let parent = |trace: Uuid| format!("00-{}-00f067aa0ba902b7-00", trace.simple());
+    let tools = format!("{base}/api/internal/tools");
+    while !http.get(&tools).send().await.unwrap().text().await.unwrap().contains("sdxl-portrait") {}
+    let listed = http.get(&tools).header("traceparent", parent(listing)).send().await.unwrap();
+    assert_eq!(listed.status(), 200);
+    let run = http.post(format!("{base}/api/internal/run/sdxl-portrait")).header("traceparent", parent(running));
+    let task: Value = run.body("{}").send().await.unwrap().json().await.unwrap();
+    let task: Uuid = task["taskId"].as_str().unwrap().parse().unwrap();
+    assert!(Command::new("kill").arg(host.id().unwrap().to_string()).status().await.unwrap().success());
+    assert!(host.wait().await.unwrap().success());
+
+    let spans = received(&bodies);
+    let in_trace = |trace: Uuid| spans.iter().filter(move |span| span.trace == trace).collect::<Vec<_>>();
+    let [asked] = in_trace(listing)[..] else { panic!("not one span of the list: {spans:?}") };
+    assert_eq!((asked.name.as_str(), hex::encode(&asked.parent)), ("request", "00f067aa0ba902b7".to_owned()));
+    let linked: Vec<_> = spans.iter().filter(|span| span.links == [running]).collect();
+    let [asked] = linked[..] else { panic!("not one span is linked: {spans:?}") };
+    assert_eq!((asked.name.as_str(), asked.trace, asked.parent.len()), ("request", task, 0));
+    assert!(in_trace(running).is_empty(), "{spans:?}");
 }

@@ -1,6 +1,6 @@
 //! What changed between two snapshots.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::id::ToolId;
@@ -33,7 +33,7 @@ pub struct ToolChange {
 }
 
 /// Does a change of a tool break its callers?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Impact {
     /// Inputs that were right are still right, and the outputs still have every kind and the same schema.

@@ -53,6 +53,38 @@ async fn a_failing_provider_keeps_its_tools_and_is_stale_with_its_age_and_error(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_is_told_with_the_names_and_inputs_of_before_and_after() {
+    let with = |name: &str, inputs: Value| {
+        let mut tool = tool("p", "k1", name);
+        tool.input_schema = JsonDoc::from_value(&json!({ "type": "object", "properties": inputs }));
+        tool.seal()
+    };
+    let before = with("Portrait", json!({ "prompt": {}, "steps": { "maximum": 50 }, "old": {} }));
+    let after = with("Face", json!({ "prompt": {}, "steps": { "maximum": 60 }, "new": {} }));
+    let first = vec![before, tool("p", "k2", "Gone")];
+    let provider =
+        Scripted::new("p", [Answer::Tools(first), Answer::Tools(vec![after.clone(), tool("p", "k3", "Come")])]);
+    let registry = registry(&[&provider]);
+    let empty = registry.snapshot();
+    let old = registry.refresh().await.unwrap().snapshot;
+    assert_eq!(LastChange::between(&empty, &old).unwrap().added.len(), 2);
+    assert_eq!(LastChange::between(&old, &old), None);
+    let change = LastChange::between(&old, &registry.refresh().await.unwrap().snapshot).unwrap();
+    let slugs = |tools: &[ToolRef]| tools.iter().map(|tool| tool.slug.clone()).collect::<Vec<_>>();
+    assert_eq!((slugs(&change.added), slugs(&change.removed)), (vec!["come".to_owned()], vec!["gone".to_owned()]));
+    let [changed] = change.changed.as_slice() else { panic!("{change:?}") };
+    assert_eq!((changed.tool.slug.as_str(), changed.renamed_from.as_deref()), ("face", Some("portrait")));
+    assert_eq!(changed.impact, Impact::Breaking);
+    assert_eq!(
+        (changed.inputs_added.as_slice(), changed.inputs_removed.as_slice()),
+        (&["new".to_owned()][..], &["old".to_owned()][..])
+    );
+    assert_eq!(changed.inputs_changed, ["steps"]);
+    let text = serde_json::to_string(&change).unwrap();
+    assert_eq!(serde_json::from_str::<LastChange>(&text).unwrap(), change, "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn when_all_fail_nothing_is_lost_and_the_caller_is_told() {
     let provider = Scripted::new("p", [Answer::Fails, Answer::Tools(tools("p", 0..3)), Answer::Fails]);
     let registry = registry(&[&provider]);

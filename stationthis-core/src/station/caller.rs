@@ -1,6 +1,9 @@
 //! The station as one caller sees it.
 
+mod amend;
 mod notify;
+
+pub use amend::TaskAmendment;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +16,7 @@ use tracing::{Instrument, field};
 
 use crate::cost::{PinnedRate, Quote, RateCard};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{CallerId, IdempotencyKey, TaskId, ToolId};
+use crate::id::{CallerId, IdempotencyKey, RunId, TaskId, ToolId};
 use crate::notify::NotifyTarget;
 use crate::registry::{Resolution, Snapshot, Tool};
 use crate::station::engine::{Engine, missing};
@@ -35,6 +38,9 @@ const WAIT_LOOK: Duration = Duration::from_secs(2);
 
 /// Metadata is a caller's notes, not its storage.
 const METADATA_BYTES_MAX: usize = 64 * 1024;
+
+/// A name, not what it names.
+const EVENT_ID_BYTES_MAX: usize = 256;
 
 /// The station as one caller sees it, or as an administrator, who sees every caller's tasks.
 ///
@@ -274,6 +280,20 @@ impl Caller {
         task.filter(|task| self.id.as_ref().is_none_or(|caller| *caller == task.caller)).ok_or_else(|| missing(id))
     }
 
+    /// The task of a run: of each configured provider's run of this name, since two may use the same. A caller sees its
+    /// own only.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`.
+    pub async fn find_by_run(&self, run: &RunId) -> Result<Vec<TaskRecord>> {
+        let mut found = Vec::new();
+        for provider in self.engine.backends.keys() {
+            let task = self.engine.store.find_by_run(provider, run).await?;
+            found.extend(task.filter(|task| self.id.as_ref().is_none_or(|caller| *caller == task.caller)));
+        }
+        Ok(found)
+    }
+
     /// Tasks, newest first, a page at a time; a caller sees its own only.
     ///
     /// # Errors
@@ -410,20 +430,28 @@ fn validated(tool: &Tool, inputs: &Map<String, Value>) -> Result<Map<String, Val
 }
 
 fn check_notes(request: &RunRequest) -> Result<()> {
-    let refused = |message: &str| Error::new(ErrorKind::InvalidInput, "take request").with_message(message);
-    let text = serde_json::to_string(&request.metadata).map_err(|e| refused("Unusable metadata.").with_source(e))?;
+    check_metadata(&request.metadata)?;
+    request.initiating_event_id.as_deref().map_or(Ok(()), check_event_id)
+}
+
+fn check_metadata(metadata: &Map<String, Value>) -> Result<()> {
+    let text = serde_json::to_string(metadata).map_err(|e| refused("Unusable metadata.").with_source(e))?;
     if text.len() > METADATA_BYTES_MAX {
         return Err(refused("Metadata has at most 64 KiB."));
     }
-    let event = request.initiating_event_id.as_deref().unwrap_or_default();
     // Stores differ on it, so it is refused here as in inputs. In JSON text it can only stand escaped.
-    if text.contains("\\u0000") || event.contains('\0') {
-        return Err(refused("Metadata and event ids must not hold U+0000."));
-    }
-    if event.len() > 256 {
+    if text.contains("\\u0000") { Err(refused("Metadata must not hold U+0000.")) } else { Ok(()) }
+}
+
+fn check_event_id(event: &str) -> Result<()> {
+    if event.len() > EVENT_ID_BYTES_MAX {
         return Err(refused("An initiating event id has at most 256 bytes."));
     }
-    Ok(())
+    if event.contains('\0') { Err(refused("An initiating event id must not hold U+0000.")) } else { Ok(()) }
+}
+
+fn refused(message: &str) -> Error {
+    Error::new(ErrorKind::InvalidInput, "take request").with_message(message)
 }
 
 /// What makes two requests the same: tool, inputs, event. serde_json's maps are ordered, so the text is canonical.

@@ -24,7 +24,7 @@ use crate::station::rates::Rates;
 use crate::station::settle;
 use crate::store::{Change, Committed, LeaseChange, NewNotice, TaskStore};
 use crate::task::TaskRecord;
-use crate::task::event::{Event, TaskEvent};
+use crate::task::event::{Event, OwnField, TaskEvent};
 use crate::task::machine::{self, Action};
 use crate::task::plan;
 use crate::task::policy::Policy;
@@ -121,9 +121,37 @@ impl Engine {
                 Committed::Missing => return Err(missing(change.task.task_id)),
             }
         }
-        Err(Error::new(ErrorKind::Conflict, "commit task")
-            .with_context("task", task.task_id)
-            .with_message("The task was changed by others over and over."))
+        Err(contended(task.task_id))
+    }
+
+    /// Changes what is the caller's on a record, and nothing of its state: when it is due, and who holds it, stays. `edit`
+    /// is done again when somebody else changed the task meanwhile; when it changes nothing, nothing is written.
+    pub(crate) async fn amend(
+        &self,
+        task: TaskRecord,
+        by: &str,
+        edit: impl Fn(&mut TaskRecord) -> Result<Vec<OwnField>> + Send + Sync,
+    ) -> Result<TaskRecord> {
+        let mut task = task;
+        for _ in 0..COMMIT_ATTEMPTS {
+            let expected = task.revision;
+            let fields = edit(&mut task)?;
+            if fields.is_empty() {
+                return Ok(task);
+            }
+            let event = TaskEvent::new(self.now(), Event::Amended { by: by.to_owned(), fields });
+            let change = Change::new(task, vec![event]);
+            match self.store.commit(expected, &change).await? {
+                Committed::Done { revision, seq } => {
+                    let task = TaskRecord { revision, ..change.task };
+                    self.updates.publish(seq, &task);
+                    return Ok(task);
+                }
+                Committed::Stale(current) => task = *current,
+                Committed::Missing => return Err(missing(change.task.task_id)),
+            }
+        }
+        Err(contended(task.task_id))
     }
 
     async fn change_of(&self, task: TaskRecord, events: &[TaskEvent]) -> Result<Change> {
@@ -170,6 +198,12 @@ impl Engine {
         let event = TaskEvent::new(self.now(), event);
         self.apply(task, &[event], lease, &[]).await
     }
+}
+
+fn contended(id: TaskId) -> Error {
+    Error::new(ErrorKind::Conflict, "commit task")
+        .with_context("task", id)
+        .with_message("The task was changed by others over and over.")
 }
 
 pub(crate) fn missing(id: TaskId) -> Error {

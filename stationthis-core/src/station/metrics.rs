@@ -168,6 +168,7 @@ pub(super) fn committed(before: &Counters, task: &TaskRecord, events: &[TaskEven
             | Event::NoticeRequeued { .. }
             | Event::Resolved { .. }
             | Event::Reconciled { .. }
+            | Event::Amended { .. }
             | Event::Restored { .. } => {}
         }
     }

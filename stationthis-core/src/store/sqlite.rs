@@ -7,6 +7,7 @@ mod events;
 mod failure;
 mod inbox;
 mod outbox;
+mod peek;
 mod reader;
 mod schema;
 mod tasks;

@@ -38,14 +38,20 @@ pub struct TotalsQuery {
     pub caller: Option<CallerId>,
     /// Of this month (UTC, `2026-11`) only.
     pub month: Option<String>,
+    /// A sum for each day, and not for each month.
+    pub by_day: bool,
 }
 
-/// What ended tasks of one caller, tool and month cost.
+/// What ended tasks of one caller, tool and month, or day, cost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Total {
     /// The month of their ends (UTC), as `2026-11`.
     pub month: String,
+    /// The day of their ends (UTC), as `2026-11-25`, where sums by day were asked for. Tasks that an early version of a
+    /// store forgot may be known by their month alone: their sum has none, and comes before the days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day: Option<String>,
     /// Whose.
     pub caller: CallerId,
     /// Of which tool.
@@ -63,7 +69,15 @@ pub(super) fn ended_at(task: &TaskRecord) -> Option<Timestamp> {
     task.state.times.ended_at.filter(|_| task.is_terminal())
 }
 
-/// The month (UTC) of a time.
-pub(super) fn month_of(at: Timestamp) -> String {
-    at.to_string().chars().take("2026-11".len()).collect()
+/// The day (UTC) of a time.
+pub(super) fn day_of(at: Timestamp) -> String {
+    at.to_string().chars().take("2026-11-25".len()).collect()
+}
+
+/// The month of a day, and the day; of a month the month alone.
+pub(super) fn month_and_day(text: String) -> (String, Option<String>) {
+    match text.get(.."2026-11".len()) {
+        Some(month) if month.len() < text.len() => (month.to_owned(), Some(text)),
+        _ => (text, None),
+    }
 }

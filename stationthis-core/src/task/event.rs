@@ -187,11 +187,43 @@ pub enum Event {
         /// What it cost, as is known now.
         settlement: Box<Settlement>,
     },
+    /// The caller changed what is the caller's on the record; the machine ignores it.
+    Amended {
+        /// Who, as the station knows them.
+        by: String,
+        /// What; the record has the new values.
+        fields: Vec<OwnField>,
+    },
     /// The store was restored from a backup: whatever was waiting in it may have been submitted since.
     Restored {
         /// When the backup was made.
         backup_at: Timestamp,
     },
+}
+
+/// A field of a record that is its caller's to change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum OwnField {
+    /// [`TaskRecord::metadata`](crate::task::TaskRecord::metadata).
+    Metadata,
+    /// [`TaskRecord::initiating_event_id`](crate::task::TaskRecord::initiating_event_id).
+    InitiatingEventId,
+    /// [`TaskRecord::notify`](crate::task::TaskRecord::notify).
+    Notify,
+}
+
+impl OwnField {
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Metadata => "metadata",
+            Self::InitiatingEventId => "initiatingEventId",
+            Self::Notify => "notify",
+        }
+    }
 }
 
 /// What a person knows about a submission whose answer was lost.

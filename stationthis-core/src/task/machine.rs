@@ -46,7 +46,7 @@ pub fn step(state: &TaskState, event: &TaskEvent) -> Step {
     let mut step = Step { state: state.clone(), actions: Vec::new() };
     let at = event.at;
     match &event.what {
-        Event::Accepted { .. } | Event::NoticeTried { .. } | Event::NoticeRequeued { .. } => {}
+        Event::Accepted { .. } | Event::NoticeTried { .. } | Event::NoticeRequeued { .. } | Event::Amended { .. } => {}
         Event::FilesSent { files } if step.awaits_submission() => step.state.sent_files.clone_from(files),
         Event::FilesSent { .. } => {}
         Event::SubmitStarted => step.submit_started(at),

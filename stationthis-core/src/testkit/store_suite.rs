@@ -120,6 +120,7 @@ macro_rules! store_suite {
             inbox::a_full_inbox_refuses_all_but_copies,
             totals::stats_count_what_is_to_be_done,
             totals::totals_add_up_what_ended,
+            totals::totals_can_be_asked_for_by_day,
             totals::totals_outlive_their_tasks,
             totals::what_is_not_done_with_is_not_pruned,
             totals::what_is_pruned_is_forgotten,

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
 use serde_json::{Value, json};
 use stationthis_core::cost::Unit;
 use stationthis_core::task::TaskRecord;
 use stationthis_core::task::state::TaskStatus;
 
+use crate::cli::exit::End;
+use crate::face::failure;
 use crate::face::summary::{self, rate_text};
 
 /// Prints a task in lines, or as its bare record with `savedPaths` beside.
@@ -41,11 +42,9 @@ pub(super) fn line(word: &str, text: &str) {
 
 /// The error that a task which did not end well is for the command that ran it.
 pub(super) fn check_end(task: &TaskRecord) -> anyhow::Result<()> {
-    if task.state.status == TaskStatus::Completed {
-        return Ok(());
-    }
-    let reason = task.state.status_reason.as_ref().map_or("no reason is known", |failure| failure.message.as_str());
-    bail!("the task {} ended as {}: {reason}", task.task_id, task.state.status)
+    let Some(sentence) = failure::end(task) else { return Ok(()) };
+    let undecided = task.state.status == TaskStatus::TimedOut || task.state.needs_review();
+    Err(if undecided { End::Undecided(sentence) } else { End::Failed(sentence) }.into())
 }
 
 /// The billed time, where seconds are billed, and the time from acceptance to the end.

@@ -83,6 +83,7 @@ fn a_bad_value_is_named_with_its_key() {
         ("STATIONTHIS_LOOKUP_INTERVAL_MS", "0", "lookup_interval_ms"),
         ("STATIONTHIS_ABSENT_AFTER_MS", "3600001", "absent_after_ms"),
         ("STATIONTHIS_ALLOW_PRIVATE_TARGETS", "10.0.0.0/8,everything", "allow_private_targets"),
+        ("STATIONTHIS_CORS_ORIGINS", "https://app.example,*", "cors_origins"),
         ("STATIONTHIS_UNPRICED", "maybe", "unpriced"),
         ("COMFY_DEPLOY_API_URL", "not a url", "comfydeploy.api_url"),
     ];

@@ -11,6 +11,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::http::problem::Problem;
+use crate::http::trace_context::TraceContext;
 use crate::metrics;
 
 /// The header that carries a request's id, in both directions.
@@ -28,7 +29,13 @@ pub(crate) async fn surround(State(timeout): State<Duration>, request: Request, 
     let route = request.extensions().get::<MatchedPath>().cloned();
     let began = Instant::now();
     // The path only: a query may hold a callback token. The task is named by a handler that knows it.
-    let span = tracing::info_span!("request", %method, path, request_id = id, task_id = tracing::field::Empty);
+    let empty = tracing::field::Empty;
+    let span = tracing::info_span!("request", %method, path, request_id = id, trace_id = empty, task_id = empty);
+    if let Some(context) = TraceContext::of(request.headers()) {
+        span.record("trace_id", format!("{:032x}", context.trace_id));
+        #[cfg(feature = "otel")]
+        context.adopt(&span);
+    }
     // Dropping the handler leaves nothing half done: what it had committed stands, the rest did not happen.
     let answer = tokio::time::timeout(timeout, next.run(request)).instrument(span.clone()).await;
     let mut response = answer.unwrap_or_else(|_| {

@@ -160,6 +160,7 @@ fn status_of(kind: ErrorKind) -> StatusCode {
     match kind {
         ErrorKind::InvalidInput | ErrorKind::Unpriced => StatusCode::UNPROCESSABLE_ENTITY,
         ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::Gone => StatusCode::GONE,
         ErrorKind::Conflict => StatusCode::CONFLICT,
         ErrorKind::Unauthorized => StatusCode::UNAUTHORIZED,
         ErrorKind::Forbidden => StatusCode::FORBIDDEN,
@@ -187,6 +188,7 @@ mod tests {
         let cases = [
             (ErrorKind::InvalidInput, 422, "invalid-input"),
             (ErrorKind::NotFound, 404, "not-found"),
+            (ErrorKind::Gone, 410, "gone"),
             (ErrorKind::Unpriced, 422, "unpriced"),
             (ErrorKind::TooLarge, 413, "too-large"),
             (ErrorKind::StoreUnavailable, 503, "store-unavailable"),

@@ -1,26 +1,16 @@
 //! The parameters of queries.
 
-use std::time::Duration;
-
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use stationthis_core::store::PAGE_MAX;
 
-use crate::http::WAIT_S_MAX;
 use crate::http::problem::Problem;
 
 /// `?wait=`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WaitQuery {
-    wait: Option<u64>,
-}
-
-impl WaitQuery {
-    /// How long to wait for the task's end; longer wishes are cut to [`WAIT_S_MAX`].
-    pub(crate) fn duration(&self) -> Option<Duration> {
-        self.wait.filter(|s| *s > 0).map(|s| Duration::from_secs(s.min(WAIT_S_MAX)))
-    }
+    pub(crate) wait: Option<u64>,
 }
 
 /// `?status=&tool=&needsReview=&limit=&cursor=`.
@@ -58,16 +48,6 @@ pub(crate) fn parse<T: DeserializeOwned>(uri: &axum::http::Uri) -> Result<T, Pro
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn waits_are_bounded_and_typos_named() {
-        let wait = |query: &str| parse::<WaitQuery>(&format!("/x?{query}").parse().unwrap()).map(|w| w.duration());
-        assert_eq!(wait("wait=30").unwrap(), Some(Duration::from_secs(30)));
-        assert_eq!(wait("wait=9000").unwrap(), Some(Duration::from_secs(WAIT_S_MAX)));
-        assert_eq!(wait("wait=0").unwrap(), None);
-        assert!(wait("wiat=3").unwrap_err().detail.contains("`wiat`"));
-        assert_eq!(wait("wait=-1").unwrap_err().status, 400);
-    }
 
     #[test]
     fn a_page_has_at_least_one_and_at_most_the_stores_limit() {

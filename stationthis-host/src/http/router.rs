@@ -7,21 +7,24 @@ use axum::extract::{DefaultBodyLimit, FromRef, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::routing::{MethodFilter, MethodRouter, get, on};
 use stationthis_core::station::Station;
 use stationthis_core::{CallerId, ErrorKind, Secret};
+use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::files::Files;
 use crate::housekeeping::Backups;
+use crate::http::cors::{self, Origin};
+use crate::http::health::HostId;
 use crate::http::limits::CallerLimits;
 use crate::http::problem::Problem;
 use crate::http::server::ServerLimits;
 use crate::http::{
-    admin, asker, auth, costs, events, files, frame, health, keys, metrics, notices, notify, outputs, review, run,
-    tasks, tools, user_events, users, webhook,
+    admin, asker, auth, costs, events, files, frame, generations, health, keys, metrics, notices, notify, outputs,
+    review, run, tasks, tools, user_events, users, webhook,
 };
 use crate::keys::ApiKeys;
 use crate::metrics::Metrics;
@@ -56,6 +59,10 @@ pub struct HttpConfig {
     pub files: Option<Files>,
     /// What fetches outputs; without it they are at their URLs alone.
     pub outputs: Option<Outputs>,
+    /// What `/healthz` says of which host it is; anybody may see it.
+    pub host_id: Option<Arc<str>>,
+    /// Where web pages come from that may use it from a browser, each with a key.
+    pub cors_origins: Vec<Origin>,
 }
 
 impl HttpConfig {
@@ -71,6 +78,8 @@ impl HttpConfig {
             metrics: None,
             files: None,
             outputs: None,
+            host_id: None,
+            cors_origins: Vec::new(),
         }
     }
 
@@ -95,6 +104,13 @@ impl HttpConfig {
         self
     }
 
+    /// With a name of the host for `/healthz`.
+    #[must_use]
+    pub fn with_host_id(mut self, id: Arc<str>) -> Self {
+        self.host_id = Some(id);
+        self
+    }
+
     /// With metrics to scrape.
     #[must_use]
     pub fn with_metrics(mut self, metrics: Metrics) -> Self {
@@ -116,6 +132,13 @@ impl HttpConfig {
         self
     }
 
+    /// For web pages from these origins too.
+    #[must_use]
+    pub fn with_cors_origins(mut self, origins: Vec<Origin>) -> Self {
+        self.cors_origins = origins;
+        self
+    }
+
     /// With other limits of requests.
     #[must_use]
     pub const fn with_server_limits(mut self, limits: ServerLimits) -> Self {
@@ -133,6 +156,13 @@ pub(crate) struct Face {
     pub(crate) metrics: Option<Metrics>,
     pub(crate) files: Option<Files>,
     pub(crate) outputs: Option<Outputs>,
+    pub(crate) host_id: HostId,
+}
+
+impl FromRef<Face> for HostId {
+    fn from_ref(face: &Face) -> Self {
+        face.host_id.clone()
+    }
 }
 
 impl FromRef<Face> for Station {
@@ -194,6 +224,8 @@ pub static ROUTES: &[Route] = &[
     Route::new(Scope::Provider, POST, "/api/webhook/{provider_id}", |f| on(f, webhook::receive)),
     Route::new(Scope::Caller, GET, "/api/internal/tools", |f| on(f, tools::list)),
     Route::new(Scope::Caller, GET, "/api/internal/tools/{id}", |f| on(f, tools::show)),
+    Route::new(Scope::Caller, GET, "/api/internal/changes", |f| on(f, tools::changes)),
+    Route::new(Scope::Caller, GET, "/api/internal/run/{workflow_name}", |f| on(f, run::show)),
     Route::new(Scope::Caller, POST, "/api/internal/run/{workflow_name}", |f| on(f, run::run)),
     Route::new(Scope::Caller, POST, "/api/internal/quote/{workflow_name}", |f| on(f, run::quote)),
     Route::new(Scope::Caller, GET, "/api/internal/tasks", |f| on(f, tasks::list)),
@@ -215,6 +247,12 @@ pub static ROUTES: &[Route] = &[
     Route::new(Scope::Caller, GET, "/api/internal/costs", |f| on(f, costs::show)),
     Route::new(Scope::Caller, GET, "/api/internal/notify", |f| on(f, notify::show)),
     Route::new(Scope::Caller, PUT, "/api/internal/notify", |f| on(f, notify::set)),
+    Route::new(Scope::Caller, GET, "/api/internal/generations", |f| on(f, generations::list)),
+    Route::new(Scope::Caller, POST, "/api/internal/generations", |f| on(f, generations::create)),
+    Route::new(Scope::Caller, GET, "/api/internal/generations/{id}", |f| on(f, generations::show)),
+    Route::new(Scope::Caller, PUT, "/api/internal/generations/{id}", |f| on(f, generations::change)),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/generations", |f| on(f, generations::list)),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/generations/{id}", |f| on(f, generations::show)),
     Route::new(Scope::Caller, GET, "/api/internal/users/me", |f| on(f, users::show)),
     Route::new(Scope::Caller, POST, "/api/internal/events", |f| on(f, user_events::record)),
     Route::new(Scope::Caller, GET, "/api/internal/events/{id}", |f| on(f, user_events::show)),
@@ -265,14 +303,22 @@ pub fn router(station: Station, config: &HttpConfig) -> Router {
     let all = open.merge(outside).nest(INTERNAL, internal);
     let (backups, metrics) = (config.backups.clone(), config.metrics.clone());
     let (files, outputs) = (config.files.clone(), config.outputs.clone());
-    surround(all, Face { station, keys, backups, metrics, files, outputs }, &config.server)
+    let host_id = HostId(config.host_id.clone());
+    let face = Face { station, keys, backups, metrics, files, outputs, host_id };
+    surround(all, face, &config.server, &config.cors_origins)
+}
+
+/// Only `/healthz` of a host that does not run, for the time of a question whether it would be reached.
+pub(crate) fn health_router(host_id: Arc<str>) -> Router {
+    Router::new().route("/healthz", get(health::live)).with_state(HostId(Some(host_id)))
 }
 
 /// Only the webhooks of a station, for an application whose other routes are its own.
 pub fn webhook_router(station: Station) -> Router {
     let keys = Arc::new(ApiKeys::new(station.clone()));
-    let face = Face { station, keys, backups: None, metrics: None, files: None, outputs: None };
-    surround(routes_outside(Scope::Provider), face, &ServerLimits::default())
+    let host_id = HostId::default();
+    let face = Face { station, keys, backups: None, metrics: None, files: None, outputs: None, host_id };
+    surround(routes_outside(Scope::Provider), face, &ServerLimits::default(), &[])
 }
 
 /// The routes of a scope below a prefix, which they answer for the whole of.
@@ -292,7 +338,7 @@ fn routes_outside(scope: Scope) -> Router<Face> {
     outside.fold(Router::new(), |router, route| router.route(route.path, (route.handler)(route.filter)))
 }
 
-fn surround(routes: Router<Face>, face: Face, limits: &ServerLimits) -> Router {
+fn surround(routes: Router<Face>, face: Face, limits: &ServerLimits, origins: &[Origin]) -> Router {
     let nosniff = HeaderName::from_static("x-content-type-options");
     routes
         .fallback(not_found)
@@ -305,6 +351,8 @@ fn surround(routes: Router<Face>, face: Face, limits: &ServerLimits) -> Router {
         .layer(RequestBodyTimeoutLayer::new(limits.body_pause))
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(SetResponseHeaderLayer::if_not_present(nosniff, HeaderValue::from_static("nosniff")))
+        // Around the gate: a browser asks what it may do before it sends the key.
+        .layer(option_layer(cors::layer(origins)))
         .layer(from_fn_with_state(limits.request_timeout, frame::surround))
 }
 

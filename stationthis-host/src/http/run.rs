@@ -14,11 +14,17 @@ use stationthis_core::task::TaskRecord;
 use crate::http::asker::Asker;
 use crate::http::body;
 use crate::http::frame;
+use crate::http::named::{self, Named};
 use crate::http::problem::Problem;
-use crate::http::query::{self, WaitQuery};
+use crate::http::tools;
+use crate::http::wait::Wait;
 
 /// The header by which a client names a request, so that a repeated one finds the first one's task.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// Below them are the tools, by name.
+const RUN: &str = "/api/internal/run";
+const QUOTE: &str = "/api/internal/quote";
 
 /// What a client sends to run a tool.
 #[derive(Debug, Deserialize)]
@@ -42,34 +48,43 @@ struct QuoteBody {
     inputs: Map<String, Value>,
 }
 
+/// `GET /api/internal/run/{workflow_name}`: what there is to run, and what it takes.
+pub(crate) async fn show(asker: Asker, Path(name): Path<String>, request: Request) -> Result<Response, Problem> {
+    tools::show_at(RUN, &name, &asker, request).await
+}
+
 /// `POST /api/internal/run/{workflow_name}`.
-pub(crate) async fn run(asker: Asker, Path(tool): Path<String>, request: Request) -> Result<Response, Problem> {
-    let wait = query::parse::<WaitQuery>(request.uri())?.duration();
+pub(crate) async fn run(asker: Asker, Path(name): Path<String>, mut request: Request) -> Result<Response, Problem> {
+    let wait = Wait::of(request.uri(), request.headers())?;
     let key = idempotency_key(request.headers())?;
     // Before anything is accepted: a refusal means that nothing was.
-    let _place = wait.map(|_| asker.wait()).transpose()?;
-    // Before the body: an unknown tool is the clearer answer.
-    asker.caller.resolve(&tool)?;
+    let _place = wait.duration().map(|_| asker.wait()).transpose()?;
+    let tool = match named::tool_at(RUN, &name, &asker.caller, &mut request).await? {
+        Named::Tool(tool) => tool,
+        Named::Moved(answer) => return Ok(answer),
+    };
     let body: RunBody = body::read_json(request).await?;
-    let wanted = RunRequest::new(tool, body.inputs)
+    let wanted = RunRequest::new(tool.definition().tool_id.as_str(), body.inputs)
         .with_idempotency_key(key)
         .with_initiating_event_id(body.initiating_event_id)
         .with_metadata(body.metadata)
         .with_notify(body.notify);
     let mut task = asker.caller.run(wanted).await?;
     frame::about(task.task_id);
-    if let Some(wait) = wait.filter(|_| !task.is_terminal()) {
+    if let Some(wait) = wait.duration().filter(|_| !task.is_terminal()) {
         task = asker.caller.wait(task.task_id, wait).await?;
     }
-    Ok(answer(&task))
+    Ok(wait.tell(answer(&task)))
 }
 
 /// `POST /api/internal/quote/{workflow_name}`.
-pub(crate) async fn quote(asker: Asker, Path(tool): Path<String>, request: Request) -> Result<Response, Problem> {
-    // Before the body: an unknown tool is the clearer answer.
-    asker.caller.resolve(&tool)?;
+pub(crate) async fn quote(asker: Asker, Path(name): Path<String>, mut request: Request) -> Result<Response, Problem> {
+    let tool = match named::tool_at(QUOTE, &name, &asker.caller, &mut request).await? {
+        Named::Tool(tool) => tool,
+        Named::Moved(answer) => return Ok(answer),
+    };
     let body: QuoteBody = body::read_json(request).await?;
-    Ok(Json(asker.caller.quote(&tool, &body.inputs)?).into_response())
+    Ok(Json(asker.caller.quote(tool.definition().tool_id.as_str(), &body.inputs)?).into_response())
 }
 
 /// 200 for a task that has ended, 202 for one that goes on; its place is in `Location`.
@@ -82,7 +97,7 @@ fn answer(task: &TaskRecord) -> Response {
     response
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
     let key = value.to_str().ok().and_then(|text| IdempotencyKey::new(text).ok());
     let refused = || Problem::malformed("Idempotency-Key is 1 to 255 printable ASCII characters.");

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::Path;
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use stationthis_core::store::TaskQuery;
@@ -10,10 +10,12 @@ use stationthis_core::task::TaskRecord;
 use stationthis_core::{ErrorKind, TaskId};
 
 use crate::http::asker::Asker;
+use crate::http::etag;
 use crate::http::frame;
 use crate::http::problem::Problem;
-use crate::http::query::{self, ListQuery, WaitQuery};
+use crate::http::query::{self, ListQuery};
 use crate::http::tools;
+use crate::http::wait::Wait;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -47,15 +49,22 @@ pub(crate) async fn list(asker: Asker, uri: Uri) -> Result<Response, Problem> {
 }
 
 /// `GET /api/internal/tasks/{id}`.
-pub(crate) async fn show(asker: Asker, Path(id): Path<String>, uri: Uri) -> Result<Json<TaskRecord>, Problem> {
+pub(crate) async fn show(
+    asker: Asker,
+    Path(id): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let id = task_id(&id)?;
-    Ok(Json(match query::parse::<WaitQuery>(&uri)?.duration() {
+    let wait = Wait::of(&uri, &headers)?;
+    let task = match wait.duration() {
         Some(wait) => {
             let _place = asker.wait()?;
             asker.caller.wait(id, wait).await?
         }
         None => asker.caller.task(id).await?,
-    }))
+    };
+    Ok(wait.tell(etag::task(&headers, &task)?))
 }
 
 /// `POST /api/internal/tasks/{id}/cancel`: the wish is durable when this answers; what came of it is on the record.

@@ -1,14 +1,22 @@
 //! The catalogue.
 
 use axum::Json;
-use axum::extract::Path;
+use axum::extract::{Path, Request, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde::Serialize;
 use stationthis_core::ToolId;
-use stationthis_core::station::Caller;
+use stationthis_core::registry::LastChange;
+use stationthis_core::station::{Caller, Station};
 
 use crate::http::asker::Asker;
+use crate::http::etag;
+use crate::http::named::{self, Named};
 use crate::http::problem::Problem;
 use crate::view::ToolView;
+
+/// Below it are the tools, by name.
+const TOOLS: &str = "/api/internal/tools";
 
 #[derive(Serialize)]
 pub(crate) struct Tools {
@@ -16,14 +24,39 @@ pub(crate) struct Tools {
 }
 
 /// `GET /api/internal/tools`.
-pub(crate) async fn list(asker: Asker) -> Json<Tools> {
-    Json(Tools { tools: ToolView::all(&asker.caller) })
+pub(crate) async fn list(asker: Asker, headers: HeaderMap) -> Result<Response, Problem> {
+    etag::hashed(&headers, &Tools { tools: ToolView::all(&asker.caller) })
 }
 
-/// `GET /api/internal/tools/{id}`: by id, slug or alias.
-pub(crate) async fn show(asker: Asker, Path(name): Path<String>) -> Result<Json<ToolView>, Problem> {
-    let tool = asker.caller.resolve(&name)?;
-    Ok(Json(ToolView::new(&tool, &asker.caller.tools(), &asker.caller)))
+/// `GET /api/internal/tools/{id}`: by id or slug.
+pub(crate) async fn show(asker: Asker, Path(name): Path<String>, request: Request) -> Result<Response, Problem> {
+    show_at(TOOLS, &name, &asker, request).await
+}
+
+/// What a refresh changed.
+#[derive(Serialize)]
+pub(crate) struct Changes {
+    change: Option<LastChange>,
+}
+
+/// `GET /api/internal/changes`: what the last refresh changed that changed anything.
+pub(crate) async fn changes(State(station): State<Station>) -> Result<Json<Changes>, Problem> {
+    Ok(Json(Changes { change: station.last_change().await? }))
+}
+
+/// The tool of a name below `parent`, with what a run of it takes.
+pub(crate) async fn show_at(
+    parent: &str,
+    name: &str,
+    asker: &Asker,
+    mut request: Request,
+) -> Result<Response, Problem> {
+    match named::tool_at(parent, name, &asker.caller, &mut request).await? {
+        Named::Tool(tool) => {
+            etag::hashed(request.headers(), &ToolView::new(&tool, &asker.caller.tools(), &asker.caller))
+        }
+        Named::Moved(answer) => Ok(answer),
+    }
 }
 
 /// The id of a named tool; what is an id already may be of a tool that is gone.

@@ -78,6 +78,10 @@ pub(super) fn of(event: &Event, task: &TaskRecord) -> String {
             );
             format!("Reviewed: {seen}. {}", cost(settlement))
         }
+        Event::Amended { by, fields } => {
+            let fields = fields.iter().map(|field| field.as_str()).collect::<Vec<_>>().join(", ");
+            format!("{by} changed what is the caller's: {fields}.")
+        }
         Event::Restored { backup_at } => {
             format!("The store was restored from a backup of {backup_at}; what waited may have been submitted since.")
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use opentelemetry::trace::{SpanContext, TraceId, TracerProvider};
+use opentelemetry::trace::{Link, SpanContext, SpanId, TraceFlags, TraceId, TraceState, TracerProvider};
 use opentelemetry_otlp::{Protocol, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -60,7 +60,8 @@ impl Traces {
 }
 
 /// Gives every span about a task that task's trace: its id is the task's, so it is the same in each process that works
-/// on the task, and nothing needs to be remembered. The span's own id and its parent's stay.
+/// on the task, and nothing needs to be remembered. The span's own id and its parent's stay; a parent in the trace of a
+/// client becomes a link to it.
 #[derive(Debug)]
 struct TaskTraces<E>(E);
 
@@ -68,6 +69,18 @@ impl<E: SpanExporter> SpanExporter for TaskTraces<E> {
     fn export(&self, mut batch: Vec<SpanData>) -> impl Future<Output = OTelSdkResult> + Send {
         for span in &mut batch {
             if let Some(trace) = trace_of(span) {
+                if span.parent_span_is_remote {
+                    let asked = SpanContext::new(
+                        span.span_context.trace_id(),
+                        span.parent_span_id,
+                        TraceFlags::SAMPLED,
+                        true,
+                        TraceState::NONE,
+                    );
+                    span.links.links.push(Link::with_context(asked));
+                    span.parent_span_id = SpanId::INVALID;
+                    span.parent_span_is_remote = false;
+                }
                 let is = &span.span_context;
                 let (state, remote) = (is.trace_state().clone(), is.is_remote());
                 span.span_context = SpanContext::new(trace, is.span_id(), is.trace_flags(), remote, state);

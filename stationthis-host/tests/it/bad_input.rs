@@ -138,7 +138,7 @@ async fn wrong_paths_and_methods_are_problems_with_the_requests_id() {
     for (method, path, expected) in [
         (Method::GET, "/", 404),
         (Method::GET, "/api/internal/nothing", 404),
-        (Method::GET, RUN, 405),
+        (Method::PUT, RUN, 405),
         (Method::DELETE, "/api/internal/tasks", 405),
         (Method::PUT, "/api/webhook/comfydeploy/x", 405),
     ] {

@@ -115,9 +115,10 @@ fn a_served_host_answers_the_other_commands_and_stops_when_asked() {
     assert!(std::fs::read(dir.path().join(task["savedPaths"][0].as_str().unwrap())).unwrap().starts_with(PNG));
     let tasks = json_of(&run(dir.path(), &["tasks", "--json", "--host", &url]));
     assert_eq!(tasks["tasks"][0]["taskId"], task["taskId"]);
-    let bad = run(dir.path(), &["run", "sdxl-portrait", "--host", &url, "-i", "promt=x", "-i", "steps=99"]);
+    let bad = run(dir.path(), &["run", "sdxl-portrait", "--host", &url, "-i", "promt=x", "--steps", "99"]);
     let text = String::from_utf8_lossy(&bad.stderr).into_owned();
-    assert!(!bad.status.success() && text.contains("/promt") && text.contains("/steps"), "{text}");
+    let said = "error: there is no input promt. Did you mean prompt?\nerror: steps must be at most 60; it is 99.\n";
+    assert_eq!((bad.status.code(), text.as_str()), (Some(3), said));
 
     let killed = Command::new("kill").arg(host.0.id().to_string()).status().unwrap();
     assert!(killed.success());

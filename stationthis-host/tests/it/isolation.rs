@@ -78,6 +78,16 @@ impl Scene {
         task
     }
 
+    /// The run of Ada's task, once it is known.
+    async fn run_of_ada(&self) -> String {
+        loop {
+            let (_, task) = self.ask(&self.ada, Method::GET, &format!("/api/internal/tasks/{}", self.task), None).await;
+            if let Some(run) = task["runId"].as_str() {
+                return run.to_owned();
+            }
+        }
+    }
+
     /// What there is of Ada's, as Ada and the operator see it.
     async fn of_ada(&self) -> (Value, Value, Value) {
         let (_, task) = self.ask(&self.ada, Method::GET, &format!("/api/internal/tasks/{}", self.task), None).await;
@@ -101,8 +111,10 @@ async fn check(scene: &Scene, method: Method, path: &str) {
     };
     let at = |variable: &str, value: &str| path.replace(variable, value);
     match (method.as_str(), path) {
-        ("GET", "/healthz" | "/readyz" | "/api/internal/tools" | "/api/internal/tools/{id}") => {
-            let (status, body) = scene.ask(eve, method, &at("{id}", "sdxl-portrait"), None).await;
+        ("GET", "/healthz" | "/readyz" | "/api/internal/tools" | "/api/internal/tools/{id}")
+        | ("GET", "/api/internal/run/{workflow_name}") => {
+            let path = at("{id}", "sdxl-portrait").replace("{workflow_name}", "sdxl-portrait");
+            let (status, body) = scene.ask(eve, method, &path, None).await;
             assert!(status == 200 && !body.to_string().contains(&scene.task), "{path}: {body}");
         }
         ("GET" | "POST", "/api/webhook/{provider_id}" | "/api/webhook/{provider_id}/{task_id}") => {
@@ -180,6 +192,28 @@ async fn check(scene: &Scene, method: Method, path: &str) {
             assert!(status == 200 && !answer.to_string().contains("ada"), "{answer}");
             let asked = scene.ask(eve, Method::GET, &format!("{path}?caller=ada"), None).await;
             assert_eq!(asked.0, 400, "{}", asked.1);
+        }
+        ("POST", "/api/internal/generations") => {
+            let wish = json!({ "toolId": "sdxl-portrait" });
+            let (status, made) = scene.ask(eve, method.clone(), path, Some(wish)).await;
+            assert_eq!((status.as_u16(), &made["userId"]), (201, &json!("eve")), "{made}");
+            let posing = json!({ "toolId": "sdxl-portrait", "userId": "ada" });
+            assert_eq!(scene.ask(eve, method, path, Some(posing)).await.0, 400, "nobody runs as another");
+        }
+        ("GET", "/api/internal/generations") => {
+            let run = format!("?metadata.run_id={}", scene.run_of_ada().await);
+            let (_, hers) = scene.ask(&scene.ada, Method::GET, &format!("{path}{run}"), None).await;
+            assert_eq!(hers["generations"][0]["generationId"], scene.task.as_str(), "it is there for Ada");
+            let (status, page) = scene.ask(eve, Method::GET, &format!("{path}{run}"), None).await;
+            assert_eq!((status.as_u16(), &page["generations"]), (200, &json!([])), "a run's name is no key");
+            let (status, page) = scene.ask(eve, Method::GET, path, None).await;
+            let hers = page["generations"].as_array().unwrap();
+            assert!(status == 200 && hers.iter().all(|made| made["userId"] == "eve"), "{page}");
+            assert_eq!(scene.ask(eve, Method::GET, &format!("{path}?userId=ada"), None).await.0, 400);
+        }
+        ("GET" | "PUT", "/api/internal/generations/{id}") => {
+            let body = (method == Method::PUT).then(|| json!({ "metadata": { "eve": "was here" } }));
+            absent(scene.ask(eve, method.clone(), &at("{id}", &scene.task), body).await);
         }
         ("GET", "/api/internal/users/me") => {
             let (status, user) = scene.ask(eve, method, path, None).await;

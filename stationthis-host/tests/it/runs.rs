@@ -117,9 +117,11 @@ async fn tools_show_their_schema_price_and_freshness() {
     let id = tool["toolId"].as_str().unwrap();
     let (_, by_id) = bench.get(&format!("/api/internal/tools/{id}")).await;
     assert_eq!(&by_id, tool);
+    assert_eq!(bench.get("/api/internal/run/sdxl-portrait").await.1, by_id);
     let (status, quote) = bench.post("/api/internal/quote/sdxl-portrait", &json!({ "inputs": {} })).await;
     assert_eq!(status, 200);
     assert_eq!(quote["toolId"], id);
     assert_eq!(quote["costRate"], tool["rate"]);
     assert!(quote["quote"]["ceilingUsd"].is_string(), "{quote}");
+    assert_eq!(quote["quote"], by_id["estimate"]);
 }

@@ -88,8 +88,10 @@ impl Data {
                 && (!query.needs_review || record.state.needs_review())
         };
         let newest = TaskId::from_bytes([u8::MAX; 16]);
-        let older = self.tasks.range(..query.before.unwrap_or(newest)).rev().map(|(_, row)| &row.record);
-        for record in older.filter(|record| matches(record)) {
+        let (since, before) = (query.since.unwrap_or(TaskId::from_bytes([0; 16])), query.before.unwrap_or(newest));
+        // A range must not end before it begins.
+        let within = self.tasks.range(since.min(before)..before).rev().map(|(_, row)| &row.record);
+        for record in within.filter(|record| matches(record)) {
             if page.tasks.len() == query.page_size() {
                 page.next = page.tasks.last().map(|last| last.task_id);
                 break;
@@ -205,7 +207,7 @@ impl Data {
                 sums.add(record)?;
             }
         }
-        Ok(sums.read(query))
+        sums.read(query)
     }
 
     pub(super) fn prune(&mut self, before: Timestamp, limit: usize) -> Result<usize> {

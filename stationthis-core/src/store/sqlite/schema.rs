@@ -16,7 +16,10 @@ struct Migration {
 }
 
 /// Every step, in order.
-const MIGRATIONS: [Migration; 1] = [Migration { name: "0001_tasks", sql: include_str!("schema/0001_tasks.sql") }];
+const MIGRATIONS: [Migration; 2] = [
+    Migration { name: "0001_tasks", sql: include_str!("schema/0001_tasks.sql") },
+    Migration { name: "0002_days", sql: include_str!("schema/0002_days.sql") },
+];
 
 /// Prepared statements kept per connection: more than the store has, so that none is prepared twice.
 const STATEMENTS: usize = 128;

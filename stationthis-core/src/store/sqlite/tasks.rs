@@ -233,6 +233,7 @@ pub(super) fn list(conn: &Connection, query: &TaskQuery) -> Ran<TaskPage> {
         // Few need review.
         if query.needs_review { " INDEXED BY task_review" } else { "" },
         " WHERE task_id < ?1",
+        if query.since.is_some() { " AND task_id >= ?5" } else { "" },
         if query.needs_review { " AND needs_review = 1" } else { "" },
         if query.caller.is_some() { " AND caller = ?2" } else { "" },
         // A popular tool has far more tasks than one caller: the unary plus keeps the caller's index in use.
@@ -242,7 +243,7 @@ pub(super) fn list(conn: &Connection, query: &TaskQuery) -> Ran<TaskPage> {
             (Some(_), Some(_)) => " AND +tool_id = ?3",
         },
         if query.statuses.is_empty() { "" } else { " AND status IN (SELECT value FROM json_each(?4))" },
-        " ORDER BY task_id DESC LIMIT ?5",
+        " ORDER BY task_id DESC LIMIT ?6",
     ]
     .concat();
     let size = query.page_size();
@@ -256,6 +257,7 @@ pub(super) fn list(conn: &Connection, query: &TaskQuery) -> Ran<TaskPage> {
         query.caller.as_ref().map(|caller| caller.as_str()),
         query.tool.as_ref().map(|tool| tool.as_str()),
         statuses,
+        query.since.as_ref().map(|since| since.as_bytes().as_slice()),
         i64::try_from(size.saturating_add(1)).unwrap_or(i64::MAX)
     ])?;
     let mut page = TaskPage::default();

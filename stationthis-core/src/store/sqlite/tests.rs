@@ -53,6 +53,39 @@ async fn everything_is_there_after_reopening() {
 }
 
 #[tokio::test]
+async fn sums_of_the_first_schema_are_kept_by_their_month() {
+    let dir = TempDir::new().unwrap();
+    let first = include_str!("schema/0001_tasks.sql");
+    let conn = Connection::open(file(&dir)).unwrap();
+    let migrations = "CREATE TABLE schema_migration (position INTEGER PRIMARY KEY, name TEXT, sha256 TEXT) STRICT;";
+    conn.execute_batch(&format!("{migrations}{first}")).unwrap();
+    let hash = crate::hex(&<sha2::Sha256 as sha2::Digest>::digest(first));
+    conn.execute("INSERT INTO schema_migration VALUES (1, '0001_tasks', ?1)", [hash]).unwrap();
+    conn.execute("INSERT INTO total VALUES ('2026-10', 'anna', 'p:t', 3, 7, 1)", []).unwrap();
+    drop(conn);
+    let store = open(&dir).await;
+    for by_day in [false, true] {
+        let totals = store.totals(&TotalsQuery { by_day, ..TotalsQuery::default() }).await.unwrap();
+        let [total] = totals.as_slice() else { panic!("{totals:?}") };
+        assert_eq!((total.month.as_str(), total.day.as_ref(), total.tasks, total.unknown), ("2026-10", None, 3, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_look_needs_no_open_store_and_makes_nothing() {
+    let dir = TempDir::new().unwrap();
+    assert_eq!(SqliteStore::stored_tools(file(&dir)).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    assert!(!file(&dir).exists());
+    let store = open(&dir).await;
+    assert_eq!(SqliteStore::stored_tools(file(&dir)).unwrap(), []);
+    let catalogue = r#"{"v":1,"savedAt":"2026-11-25T00:00:00Z","providers":[],"names":[],"tools":[]}"#;
+    store.put_document("registry", "catalogue", None, Bytes::from_static(catalogue.as_bytes())).await.unwrap();
+    assert_eq!(SqliteStore::stored_tools(file(&dir)).unwrap(), []);
+    store.put_document("registry", "catalogue", Some(1), Bytes::from_static(b"{}")).await.unwrap();
+    assert_eq!(SqliteStore::stored_tools(file(&dir)).unwrap_err().kind(), ErrorKind::Corrupt);
+}
+
+#[tokio::test]
 async fn dropping_closes_the_database() {
     let dir = TempDir::new().unwrap();
     let store = open(&dir).await;
@@ -91,11 +124,11 @@ async fn a_newer_schema_is_refused() {
     let dir = TempDir::new().unwrap();
     drop(open(&dir).await);
     let conn = Connection::open(file(&dir)).unwrap();
-    conn.execute("INSERT INTO schema_migration VALUES (2, '0002_future', '')", []).unwrap();
+    conn.execute("INSERT INTO schema_migration VALUES (3, '0003_future', '')", []).unwrap();
     let error = SqliteStore::open(file(&dir)).await.unwrap_err();
     assert_eq!((error.kind(), error.retry()), (ErrorKind::StoreUnavailable, Retry::Never));
     assert!(error.message().unwrap().contains("newer version"), "{error}");
-    conn.execute("DELETE FROM schema_migration WHERE position = 2", []).unwrap();
+    conn.execute("DELETE FROM schema_migration WHERE position = 3", []).unwrap();
     open(&dir).await;
 }
 

@@ -6,6 +6,7 @@ use super::failure::{Ran, unreadable};
 use super::{events, unsigned};
 use crate::id::{CallerId, ProviderId, ToolId};
 use crate::money::Usd;
+use crate::store::totals::month_and_day;
 use crate::store::{PAGE_MAX, StoreStats, Total, TotalsQuery};
 use crate::task::state::TaskStatus;
 use crate::time::Timestamp;
@@ -42,21 +43,25 @@ pub(super) fn stats(conn: &Connection) -> Ran<StoreStats> {
 pub(super) fn totals(conn: &Connection, query: &TotalsQuery) -> Ran<Vec<Total>> {
     let Some((from, to)) = span(query) else { return Ok(Vec::new()) };
     let mut statement = conn.prepare_cached(
-        "SELECT month, caller, tool_id, sum(tasks), sum(cost_nanos), sum(unknown) FROM (
-             SELECT strftime('%Y-%m', ended_at / 1000000, 'unixepoch') AS month, caller, tool_id,
+        "SELECT substr(day, 1, ?5) AS part, caller, tool_id, sum(tasks), sum(cost_nanos), sum(unknown) FROM (
+             SELECT strftime('%Y-%m-%d', ended_at / 1000000, 'unixepoch') AS day, caller, tool_id,
                     1 AS tasks, coalesce(cost_nanos, 0) AS cost_nanos, cost_nanos IS NULL AS unknown
              FROM task WHERE ended_at >= ?3 AND ended_at < ?4
-             UNION ALL SELECT month, caller, tool_id, tasks, cost_nanos, unknown FROM total)
-         WHERE (?1 IS NULL OR caller = ?1) AND (?2 IS NULL OR month = ?2)
-         GROUP BY month, caller, tool_id ORDER BY month, caller, tool_id",
+             UNION ALL SELECT day, caller, tool_id, tasks, cost_nanos, unknown FROM total)
+         WHERE (?1 IS NULL OR caller = ?1) AND (?2 IS NULL OR substr(day, 1, 7) = ?2)
+         GROUP BY part, caller, tool_id ORDER BY part, caller, tool_id",
     )?;
     let caller = query.caller.as_ref().map(CallerId::as_str);
-    let mut rows = statement.query(params![caller, query.month, from, to])?;
+    // As many letters as the day, or its month, has.
+    let letters: i64 = if query.by_day { 10 } else { 7 };
+    let mut rows = statement.query(params![caller, query.month, from, to, letters])?;
     let mut totals = Vec::new();
     while let Some(row) = rows.next()? {
+        let (month, day) = month_and_day(row.get(0)?);
         let (caller, tool): (String, String) = (row.get(1)?, row.get(2)?);
         totals.push(Total {
-            month: row.get(0)?,
+            month,
+            day,
             caller: CallerId::new(caller).map_err(|e| unreadable("read totals", e))?,
             tool_id: ToolId::new(tool).map_err(|e| unreadable("read totals", e))?,
             tasks: unsigned(row.get(3)?),
@@ -87,10 +92,10 @@ pub(super) fn prune(conn: &Connection, before: Timestamp, limit: usize) -> Ran<u
     let found = ended.query_map(params![before.as_micros(), limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let gone: Vec<(i64, [u8; 16])> = found.collect::<rusqlite::Result<_>>()?;
     let mut keep = conn.prepare_cached(
-        "INSERT INTO total (month, caller, tool_id, tasks, cost_nanos, unknown)
-             SELECT strftime('%Y-%m', ended_at / 1000000, 'unixepoch'), caller, tool_id, 1, coalesce(cost_nanos, 0),
+        "INSERT INTO total (day, caller, tool_id, tasks, cost_nanos, unknown)
+             SELECT strftime('%Y-%m-%d', ended_at / 1000000, 'unixepoch'), caller, tool_id, 1, coalesce(cost_nanos, 0),
                     cost_nanos IS NULL FROM task WHERE n = ?1
-         ON CONFLICT (month, caller, tool_id) DO UPDATE SET tasks = tasks + 1,
+         ON CONFLICT (day, caller, tool_id) DO UPDATE SET tasks = tasks + 1,
              cost_nanos = cost_nanos + excluded.cost_nanos, unknown = unknown + excluded.unknown",
     )?;
     let mut notices = conn.prepare_cached("DELETE FROM notice WHERE task_id = ?1")?;

@@ -87,6 +87,8 @@ pub enum HaltStep {
     Resolved,
     /// [`Event::Reconciled`].
     Reconciled,
+    /// [`Event::Amended`].
+    Amended,
     /// [`Event::Restored`].
     Restored,
     /// A raw webhook is kept.
@@ -123,6 +125,7 @@ impl From<&Event> for HaltStep {
             Event::NoticeRequeued { .. } => Self::NoticeRequeued,
             Event::Resolved { .. } => Self::Resolved,
             Event::Reconciled { .. } => Self::Reconciled,
+            Event::Amended { .. } => Self::Amended,
             Event::Restored { .. } => Self::Restored,
         }
     }

@@ -94,7 +94,8 @@ impl FieldKind {
             Self::Media(media) => media.word().to_owned(),
             Self::List(entry) => match entry.as_ref() {
                 Self::Json | Self::List(_) => "list".to_owned(),
-                entry => format!("list of {}", entry.word()),
+                Self::Boolean => "list of yes or no".to_owned(),
+                entry => format!("list of {}s", entry.word()),
             },
             Self::Json => "JSON".to_owned(),
         }

@@ -21,10 +21,10 @@ async fn totals(store: &dyn TaskStore) -> Vec<Total> {
     store.totals(&TotalsQuery::default()).await.unwrap()
 }
 
-/// Month, caller, tool, tasks, nano-dollars, unknown.
+/// Month or day, caller, tool, tasks, nano-dollars, unknown.
 fn row(total: &Total) -> (&str, &str, &str, u64, i64, u64) {
-    let Total { month, caller, tool_id, tasks, cost_usd, unknown } = total;
-    (month, caller.as_str(), tool_id.as_str(), *tasks, cost_usd.nanos(), *unknown)
+    let Total { month, day, caller, tool_id, tasks, cost_usd, unknown } = total;
+    (day.as_ref().unwrap_or(month), caller.as_str(), tool_id.as_str(), *tasks, cost_usd.nanos(), *unknown)
 }
 
 pub async fn stats_count_what_is_to_be_done(fixture: &StoreFixture) {
@@ -93,7 +93,7 @@ pub async fn totals_add_up_what_ended(fixture: &StoreFixture) {
     assert_eq!(all.iter().map(row).collect::<Vec<_>>(), expected);
     let of = async |caller: Option<&str>, month: Option<&str>| {
         let caller = caller.map(|caller| CallerId::new(caller).unwrap());
-        store.totals(&TotalsQuery { caller, month: month.map(str::to_owned) }).await.unwrap()
+        store.totals(&TotalsQuery { caller, month: month.map(str::to_owned), by_day: false }).await.unwrap()
     };
     assert_eq!(of(Some("bert"), None).await, [all[0].clone(), all[2].clone()]);
     assert_eq!(of(None, Some("2026-11")).await, all[1..]);
@@ -111,6 +111,28 @@ pub async fn totals_add_up_what_ended(fixture: &StoreFixture) {
     assert_eq!((settled[3].cost_usd.nanos(), before[3].cost_usd.nanos()), (1_011_000, 674_000));
 }
 
+pub async fn totals_can_be_asked_for_by_day(fixture: &StoreFixture) {
+    let store = fixture.store();
+    a_history(store).await;
+    let by_day = async |month: Option<&str>| {
+        let query = TotalsQuery { month: month.map(str::to_owned), by_day: true, ..TotalsQuery::default() };
+        store.totals(&query).await.unwrap()
+    };
+    let days = by_day(None).await;
+    let expected = [
+        ("2026-10-31", "bert", "comfydeploy:dep_1", 1, 1_000_000_007, 0),
+        ("2026-11-01", "anna", "comfydeploy:dep_1", 2, 3, 1),
+        ("2026-11-01", "bert", "comfydeploy:other", 1, 5, 0),
+        ("2026-11-30", "anna", "comfydeploy:dep_1", 1, 4, 0),
+    ];
+    assert_eq!(days.iter().map(row).collect::<Vec<_>>(), expected);
+    assert!(days.iter().all(|total| total.day.as_ref().unwrap().starts_with(&total.month)));
+    assert_eq!(by_day(Some("2026-11")).await, days[1..]);
+    assert_eq!(store.prune(time("2026-11-15T00:00:00Z"), PAGE_MAX).await.unwrap(), 4);
+    assert_eq!(by_day(None).await, days, "the days outlive their tasks");
+    assert!(totals(store).await.iter().all(|total| total.day.is_none()), "months have none");
+}
+
 pub async fn totals_outlive_their_tasks(fixture: &StoreFixture) {
     let store = fixture.store();
     a_history(store).await;
@@ -122,7 +144,8 @@ pub async fn totals_outlive_their_tasks(fixture: &StoreFixture) {
     assert_eq!(totals(store).await, before, "part here, part gone");
     assert_eq!(store.prune(december, PAGE_MAX).await.unwrap(), 2);
     assert_eq!(totals(store).await, before);
-    let query = TotalsQuery { caller: Some(CallerId::new("anna").unwrap()), month: Some("2026-11".to_owned()) };
+    let anna = Some(CallerId::new("anna").unwrap());
+    let query = TotalsQuery { caller: anna, month: Some("2026-11".to_owned()), by_day: false };
     assert_eq!(store.totals(&query).await.unwrap(), before[1..2]);
     assert_eq!(store.list(&TaskQuery::default()).await.unwrap().tasks.len(), 1, "the one that has not ended");
     insert(store, &ended("anna", time("2026-11-02T00:00:00Z"), Some(Usd::from_nanos(1)))).await;
@@ -169,7 +192,7 @@ pub async fn what_is_pruned_is_forgotten(fixture: &StoreFixture) {
     assert_eq!(store.list_notices(&NoticeQuery::default()).await.unwrap().notices, []);
     assert!(store.finish_notice(notice_id(&old, "log"), &NoticeOutcome::Delivered, None).await.is_err());
     let counted = StoreStats { last_event: 3, ..StoreStats::default() };
-    assert_eq!(store.stats().await.unwrap(), counted, "the numbers of events that were are not given again");
+    assert_eq!(store.stats().await.unwrap(), counted, "only the numbers of its events are remembered");
     // The key and the run are free again, and the numbers of events go on.
     let new = TaskRecord { task_id: TaskId::generate(), revision: 1, ..old };
     assert_eq!(insert(store, &new).await, 4);

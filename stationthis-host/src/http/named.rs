@@ -1,0 +1,60 @@
+//! The tool that a path names.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use stationthis_core::registry::Tool;
+use stationthis_core::station::Caller;
+
+use crate::http::body;
+use crate::http::problem::Problem;
+
+/// What a name in a path leads to.
+pub(crate) enum Named {
+    /// This tool.
+    Tool(Arc<Tool>),
+    /// A tool that has another name now: the answer that says which.
+    Moved(Response),
+}
+
+/// The body of a 308.
+#[derive(Serialize)]
+pub(crate) struct Moved {
+    /// What the tool is called now.
+    slug: String,
+    /// Where to ask instead; the same as the `Location` header.
+    location: String,
+}
+
+/// The tool of a name that stands last in the path below `parent`.
+///
+/// Ids and slugs are answered where they are asked. A name from before a rename is sent on (308, with the query), so
+/// that clients learn the present one. Should be the first thing that a handler does: an unknown tool is a clearer
+/// answer than a body that does not fit it.
+///
+/// # Errors
+/// 404 or 410, with suggestions, and 409.
+pub(crate) async fn tool_at(
+    parent: &str,
+    name: &str,
+    caller: &Caller,
+    request: &mut Request,
+) -> Result<Named, Problem> {
+    let tool = caller.resolve(name)?;
+    if !tool.was_called(name) {
+        return Ok(Named::Tool(tool));
+    }
+    // Taken first: a client that is still writing when it is answered often never sees the answer.
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    body::read(std::mem::take(request), body::RUN_BODY_BYTES_MAX).await?;
+    let slug = tool.definition().slug.clone();
+    let location = format!("{parent}/{slug}{query}");
+    let place = HeaderValue::from_str(&location).ok();
+    let mut response = (StatusCode::PERMANENT_REDIRECT, Json(Moved { slug, location })).into_response();
+    response.headers_mut().extend(place.map(|place| (header::LOCATION, place)));
+    Ok(Named::Moved(response))
+}
