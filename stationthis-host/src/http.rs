@@ -22,6 +22,10 @@
 //! | `GET /api/internal/tasks/{id}/explain` | the task with all that happened to it, and a sentence for each |
 //! | `GET /api/internal/tasks/{id}/events` | server-sent events of one task, until its end; `?after=`, `Last-Event-ID` |
 //! | `GET /api/internal/events` | server-sent events of all tasks of the caller |
+//! | `GET /api/internal/tasks/{id}/outputs/{n}` | the content of an output; `Range` |
+//! | `POST /api/internal/files` | 201 and the file, sent as `multipart/form-data`, to be named by inputs |
+//! | `GET`, `DELETE /api/internal/files/{id}` | what is known of the file; it is removed |
+//! | `GET /api/internal/files/{id}/content` | its content |
 //! | `GET /api/internal/notices` | `{"notices": […], "nextCursor": …}`; `?state=&task=&limit=&cursor=` |
 //! | `POST /api/internal/tasks/{id}/notices/{noticeId}/requeue` | `{"requeued": …}`: a dead notice is tried again |
 //! | `GET /api/internal/costs` | what ended tasks cost, in sums; `?month=&by=` |
@@ -50,8 +54,10 @@ mod auth;
 pub mod body;
 mod cors;
 mod costs;
+mod download;
 mod etag;
 mod events;
+mod files;
 pub mod frame;
 mod generations;
 mod health;
@@ -62,6 +68,7 @@ mod named;
 mod notices;
 mod notify;
 pub mod openapi;
+mod outputs;
 pub mod problem;
 mod query;
 mod review;

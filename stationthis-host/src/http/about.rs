@@ -119,6 +119,12 @@ impl About {
         self
     }
 
+    /// It takes a form whose parts are fields of `T`.
+    pub(crate) const fn form<T: JsonSchema>(mut self) -> Self {
+        self.body = Some(Content { media: "multipart/form-data", schema: schema_of::<T> });
+        self
+    }
+
     /// It takes a body of another kind, or none.
     pub(crate) const fn any_body(mut self, media: &'static str) -> Self {
         self.body = Some(Content { media, schema: schema_of::<serde_json::Value> });

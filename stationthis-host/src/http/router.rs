@@ -15,6 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
+use crate::files::Files;
 use crate::housekeeping::Backups;
 use crate::http::cors::{self, Origin};
 use crate::http::health::HostId;
@@ -26,6 +27,7 @@ use crate::http::server::ServerLimits;
 use crate::http::{asker, auth, frame, health};
 use crate::keys::ApiKeys;
 use crate::metrics::Metrics;
+use crate::outputs::Outputs;
 
 /// Under it is what callers and the operator use.
 const INTERNAL: &str = "/api/internal";
@@ -52,6 +54,10 @@ pub struct HttpConfig {
     pub backups: Option<Backups>,
     /// What a scrape reads; without it there is nothing to scrape.
     pub metrics: Option<Metrics>,
+    /// Where callers' files are kept; without it none are taken.
+    pub files: Option<Files>,
+    /// What fetches outputs; without it they are at their URLs alone.
+    pub outputs: Option<Outputs>,
     /// What `/healthz` says of which host it is; anybody may see it.
     pub host_id: Option<Arc<str>>,
     /// Where web pages come from that may use it from a browser, each with a key.
@@ -69,6 +75,8 @@ impl HttpConfig {
             server: ServerLimits::default(),
             backups: None,
             metrics: None,
+            files: None,
+            outputs: None,
             host_id: None,
             cors_origins: Vec::new(),
         }
@@ -109,6 +117,20 @@ impl HttpConfig {
         self
     }
 
+    /// With files that callers may keep here: those of the station's media source.
+    #[must_use]
+    pub fn with_files(mut self, files: Files) -> Self {
+        self.files = Some(files);
+        self
+    }
+
+    /// With outputs that are fetched through this host.
+    #[must_use]
+    pub fn with_outputs(mut self, outputs: Outputs) -> Self {
+        self.outputs = Some(outputs);
+        self
+    }
+
     /// For web pages from these origins too.
     #[must_use]
     pub fn with_cors_origins(mut self, origins: Vec<Origin>) -> Self {
@@ -132,6 +154,8 @@ pub(crate) struct Face {
     pub(crate) backups: Option<Backups>,
     pub(crate) metrics: Option<Metrics>,
     pub(crate) openapi: Arc<OpenApi>,
+    pub(crate) files: Option<Files>,
+    pub(crate) outputs: Option<Outputs>,
     pub(crate) host_id: HostId,
 }
 
@@ -166,8 +190,10 @@ pub fn router(station: Station, config: &HttpConfig) -> Router {
     let open = routes_outside(Scope::Open).merge(routes_outside(Scope::Provider));
     let all = open.merge(outside).nest(INTERNAL, internal);
     let (backups, metrics) = (config.backups.clone(), config.metrics.clone());
+    let (files, outputs) = (config.files.clone(), config.outputs.clone());
     let host_id = HostId(config.host_id.clone());
-    let face = Face { station, keys, backups, metrics, openapi: Arc::default(), host_id };
+    let openapi = Arc::default();
+    let face = Face { station, keys, backups, metrics, files, outputs, openapi, host_id };
     surround(all, face, &config.server, &config.cors_origins)
 }
 
@@ -179,12 +205,17 @@ pub(crate) fn health_router(host_id: Arc<str>) -> Router {
 /// Only the webhooks of a station, for an application whose other routes are its own.
 pub fn webhook_router(station: Station) -> Router {
     let keys = Arc::new(ApiKeys::new(station.clone()));
-    surround(
-        routes_outside(Scope::Provider),
-        Face { station, keys, backups: None, metrics: None, openapi: Arc::default(), host_id: HostId::default() },
-        &ServerLimits::default(),
-        &[],
-    )
+    let face = Face {
+        station,
+        keys,
+        backups: None,
+        metrics: None,
+        files: None,
+        outputs: None,
+        openapi: Arc::default(),
+        host_id: HostId::default(),
+    };
+    surround(routes_outside(Scope::Provider), face, &ServerLimits::default(), &[])
 }
 
 /// The routes of a scope below a prefix, which they answer for the whole of.

@@ -1,12 +1,13 @@
 //! Every request that the router answers.
 
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::http::about::About;
 use crate::http::router::Face;
 use crate::http::{
-    admin, costs, events, generations, health, keys, metrics, notices, notify, openapi, review, run, tasks, tools,
-    user_events, users, webhook,
+    admin, costs, events, files, generations, health, keys, metrics, notices, notify, openapi, outputs, review, run,
+    tasks, tools, user_events, users, webhook,
 };
 
 /// Whom a route answers.
@@ -40,6 +41,7 @@ pub struct Route {
 const GET: (&str, MethodFilter) = ("GET", MethodFilter::GET);
 const POST: (&str, MethodFilter) = ("POST", MethodFilter::POST);
 const PUT: (&str, MethodFilter) = ("PUT", MethodFilter::PUT);
+const DELETE: (&str, MethodFilter) = ("DELETE", MethodFilter::DELETE);
 
 impl Route {
     const fn new(
@@ -81,6 +83,16 @@ pub static ROUTES: &[Route] = &[
     }),
     Route::new(Scope::Caller, GET, "/api/internal/tasks/{id}/events", &events::OF_TASK, |f| on(f, events::of_task)),
     Route::new(Scope::Caller, GET, "/api/internal/events", &events::OF_ALL, |f| on(f, events::of_all)),
+    Route::new(Scope::Caller, GET, "/api/internal/tasks/{id}/outputs/{n}", &outputs::CONTENT, |f| {
+        on(f, outputs::content)
+    }),
+    // How much is read of a file is the shelf's to say.
+    Route::new(Scope::Caller, POST, "/api/internal/files", &files::KEEP, |f| {
+        on(f, files::keep).layer(DefaultBodyLimit::disable())
+    }),
+    Route::new(Scope::Caller, GET, "/api/internal/files/{id}", &files::SHOW, |f| on(f, files::show)),
+    Route::new(Scope::Caller, DELETE, "/api/internal/files/{id}", &files::REMOVE, |f| on(f, files::remove)),
+    Route::new(Scope::Caller, GET, "/api/internal/files/{id}/content", &files::CONTENT, |f| on(f, files::content)),
     Route::new(Scope::Caller, GET, "/api/internal/notices", &notices::LIST, |f| on(f, notices::list)),
     Route::new(Scope::Caller, GET, "/api/internal/costs", &costs::SHOW, |f| on(f, costs::show)),
     Route::new(Scope::Caller, GET, "/api/internal/notify", &notify::SHOW, |f| on(f, notify::show)),
@@ -140,6 +152,9 @@ pub static ROUTES: &[Route] = &[
         on(f, events::of_task)
     }),
     Route::new(Scope::Operator, GET, "/api/internal/admin/events", &events::OF_ALL, |f| on(f, events::of_all)),
+    Route::new(Scope::Operator, GET, "/api/internal/admin/tasks/{id}/outputs/{n}", &outputs::CONTENT, |f| {
+        on(f, outputs::content)
+    }),
     Route::new(Scope::Operator, GET, "/api/internal/admin/notices", &notices::LIST, |f| on(f, notices::list)),
     Route::new(Scope::Operator, GET, "/api/internal/admin/costs", &costs::SHOW, |f| on(f, costs::show)),
     Route::new(Scope::Operator, POST, "/api/internal/admin/prune", &admin::PRUNE, |f| on(f, admin::prune)),
