@@ -46,6 +46,8 @@
 //! | `POST /api/internal/admin/prune` | `{"pruned": …}`: how many old tasks were forgotten |
 //! | `POST /api/internal/admin/backup` | 201 and where the copy of the store is |
 //! | `POST`, `GET /api/webhook/{providerId}/{taskId}` | 200 as soon as the webhook is durable |
+//!
+//! `POST /api/telegram/webhook` is another router's: [`Telegram::webhook_router`](crate::telegram::Telegram::webhook_router).
 
 mod about;
 mod admin;
