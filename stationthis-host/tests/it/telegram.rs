@@ -23,7 +23,7 @@ mod pushed;
 #[path = "telegram/rules.rs"]
 mod rules;
 #[path = "telegram/world.rs"]
-mod world;
+pub mod world;
 
 use serde_json::{Value, json};
 use stationthis_comfydeploy::sim::{Sim, SimConfig, SimServer, SimTiming};
