@@ -63,8 +63,8 @@ pub struct App {
     backups: Backups,
     telegram: Option<Telegram>,
     sim: Option<SimServer>,
-    /// Held for its lock.
-    _data: DataDir,
+    /// Held for its lock too.
+    data: DataDir,
 }
 
 impl App {
@@ -104,7 +104,15 @@ impl App {
         }
         let station = builder.build()?;
         let handle = station.start().await?;
-        Ok(Self { station, handle, downloads, backups, telegram, sim, _data: data })
+        Ok(Self { station, handle, downloads, backups, telegram, sim, data })
+    }
+
+    /// What tells this host from others; see [`DataDir::host_id`].
+    ///
+    /// # Errors
+    /// As [`DataDir::host_id`].
+    pub fn host_id(&self) -> Result<String> {
+        self.data.host_id()
     }
 
     /// The station.
@@ -156,6 +164,20 @@ impl App {
         }
         done
     }
+}
+
+/// A station that remembers nothing, follows no task and has not been started: it can ask the service for its tools and
+/// price them, as a host with this configuration would. The simulator, where it is one, lives as long as what is beside.
+///
+/// # Errors
+/// `InvalidInput` for a configuration that cannot work, `Unavailable` when the simulator's port is taken.
+pub(crate) async fn trial(config: &Config, service: Service) -> Result<(Station, Option<SimServer>)> {
+    let (provider, sim) = provider(config, service).await?;
+    let mut builder = Station::builder().provider(Arc::new(provider)).policy(policy(config));
+    if let Some(path) = &config.rates {
+        builder = builder.rate_override(rates(path)?);
+    }
+    Ok((builder.build()?, sim))
 }
 
 /// The data folder of the configuration, or of its simulator, held.
@@ -237,7 +259,7 @@ fn comfydeploy(key: Secret, base_url: &str) -> Result<ComfyDeploy> {
 }
 
 /// As the provider's own client, neither following redirects nor retrying, and without a proxy.
-fn direct_client() -> Result<reqwest::Client> {
+pub(crate) fn direct_client() -> Result<reqwest::Client> {
     reqwest::Client::builder()
         .no_proxy()
         .connect_timeout(Duration::from_secs(10))

@@ -9,6 +9,7 @@ pub mod run;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use stationthis_core::TaskId;
 
 use crate::cli::callers::{KeysArgs, NotifyArgs};
 use crate::cli::operate::{
@@ -71,6 +72,10 @@ pub enum Command {
     Backup(BackupArgs),
     /// Put a backup in the place of the database.
     Restore(RestoreArgs),
+    /// Find out what keeps a host from working: configuration, store, service, prices, public URL.
+    Doctor(DoctorArgs),
+    /// Print a script that completes commands, flags and the names of tools.
+    Completions(CompletionsArgs),
 }
 
 /// Options of `demo`.
@@ -120,7 +125,11 @@ pub struct StationArgs {
 
 /// Options of `tools`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct ToolsArgs {
+    /// What else to do.
+    #[command(subcommand)]
+    pub command: Option<ToolsCommand>,
     /// One tool only, with its inputs.
     #[arg(value_name = "TOOL")]
     pub tool: Option<String>,
@@ -129,9 +138,24 @@ pub struct ToolsArgs {
     pub station: StationArgs,
 }
 
+/// What else there is to know of tools.
+#[derive(Debug, Subcommand)]
+pub enum ToolsCommand {
+    /// Tell what the last refresh changed that changed anything.
+    Diff {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        station: StationArgs,
+    },
+}
+
 /// Options of `tasks`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct TasksArgs {
+    /// What else to do.
+    #[command(subcommand)]
+    pub command: Option<TasksCommand>,
     /// One task only.
     #[arg(value_name = "TASK_ID")]
     pub task: Option<String>,
@@ -153,6 +177,49 @@ pub struct TasksArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub station: StationArgs,
+}
+
+/// What else to do with tasks.
+#[derive(Debug, Subcommand)]
+pub enum TasksCommand {
+    /// Show the newest tasks as they go on, until Ctrl-C; or one task, until its end.
+    Watch(WatchArgs),
+}
+
+/// Options of `tasks watch`.
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// One task only; the exit code is that of its end, as of `run`.
+    #[arg(value_name = "TASK_ID")]
+    pub task: Option<TaskId>,
+    /// Of every caller, as the operator.
+    #[arg(long, conflicts_with = "task")]
+    pub all: bool,
+    /// At most so many.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub limit: u16,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub station: StationArgs,
+}
+
+/// Options of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Look at the built-in simulator's folder, and at the simulator instead of the service.
+    #[arg(long)]
+    pub sim: bool,
+    /// Print JSON and nothing else.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_name = "SHELL", value_parser = ["bash", "elvish", "fish", "powershell", "zsh"])]
+    pub shell: String,
 }
 
 impl Cli {

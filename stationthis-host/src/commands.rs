@@ -1,7 +1,10 @@
 //! The commands: each prints to standard output, and what is in progress to standard error.
 
 pub mod callers;
+pub mod completions;
+pub mod costs;
 pub mod demo;
+pub mod doctor;
 pub mod housekeeping;
 pub mod key_files;
 pub mod notices;
@@ -11,6 +14,7 @@ pub mod run;
 pub mod serve;
 pub mod tasks;
 pub mod tools;
+pub mod watch;
 
 use crate::app::Service;
 use crate::cli::{Cli, Command, StationArgs};
@@ -37,10 +41,12 @@ pub async fn dispatch(cli: &Cli) -> anyhow::Result<()> {
         Command::Resolve(args) => review::resolve(&Config::from_env(&cli.flags())?, args).await,
         Command::Reconcile(args) => review::reconcile(&Config::from_env(&cli.flags())?, args).await,
         Command::Notices(args) => notices::notices(&Config::from_env(&cli.flags())?, args).await,
-        Command::Costs(args) => housekeeping::costs(&Config::from_env(&cli.flags())?, args).await,
+        Command::Costs(args) => costs::costs(&Config::from_env(&cli.flags())?, args).await,
         Command::Prune(args) => housekeeping::prune(&Config::from_env(&cli.flags())?, args).await,
         Command::Backup(args) => housekeeping::backup(&Config::from_env(&cli.flags())?, args).await,
         Command::Restore(args) => housekeeping::restore(&Config::from_env(&cli.flags())?, args).await,
+        Command::Doctor(args) => doctor::doctor(&cli.flags(), args).await,
+        Command::Completions(args) => completions::completions(args),
     }
 }
 

@@ -5,12 +5,34 @@ use stationthis_core::station::Caller;
 use stationthis_core::store::{Total, TotalsQuery};
 use stationthis_core::{Error, ErrorKind, Result, Usd};
 
+/// What time one sum is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Span {
+    /// A month (UTC).
+    #[default]
+    Month,
+    /// A day (UTC).
+    Day,
+}
+
+impl Span {
+    /// Its word in a query.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Month => "month",
+            Self::Day => "day",
+        }
+    }
+}
+
 /// Sums over ended tasks, pruned ones too.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Costs {
-    /// By month, caller and tool.
+    /// By month or day, caller and tool.
     pub totals: Vec<Total>,
     /// How many tasks these are.
     pub tasks: u64,
@@ -21,17 +43,18 @@ pub struct Costs {
 }
 
 impl Costs {
-    /// Adds up what a caller's tasks cost, in one month (UTC, `2026-11`) or in all; an administrator's are everybody's.
+    /// Adds up what a caller's tasks cost, in one month (UTC, `2026-11`) or in all, with a sum for each `span`; an
+    /// administrator's are everybody's.
     ///
     /// # Errors
     /// `InvalidInput` for what is no month; `StoreUnavailable`; `Corrupt` for a sum that no amount can hold.
-    pub async fn of(caller: &Caller, month: Option<String>) -> Result<Self> {
+    pub async fn of(caller: &Caller, month: Option<String>, span: Span) -> Result<Self> {
         if month.as_deref().is_some_and(|month| !is_month(month)) {
             return Err(
                 Error::new(ErrorKind::InvalidInput, "add up costs").with_message("A month is given as 2026-11.")
             );
         }
-        let totals = caller.totals(TotalsQuery { month, ..TotalsQuery::default() }).await?;
+        let totals = caller.totals(TotalsQuery { month, by_day: span == Span::Day, ..TotalsQuery::default() }).await?;
         let too_large = || Error::new(ErrorKind::Corrupt, "add up costs").with_message("The sum is out of range.");
         let cost_usd = totals.iter().try_fold(Usd::ZERO, |sum, total| sum.checked_add(total.cost_usd));
         Ok(Self {

@@ -8,8 +8,15 @@ use std::path::{Path, PathBuf};
 use stationthis_core::notify::SigningKeys;
 use stationthis_core::webhook::CallbackKeys;
 use stationthis_core::{Error, ErrorKind, Result, Timestamp};
+use uuid::Uuid;
 
 pub use keys::{KeyFile, KeyState, StoredKey, StoredKeys};
+
+/// The file of the host's id.
+const HOST_ID: &str = "host-id";
+
+/// The file of the database.
+const DATABASE: &str = "stationthis.sqlite3";
 
 /// A data folder, held exclusively: two hosts on one folder would take each other's leases for their own.
 ///
@@ -49,13 +56,27 @@ impl DataDir {
     /// Where the tasks are.
     #[must_use]
     pub fn database(&self) -> PathBuf {
-        self.path.join("stationthis.sqlite3")
+        database_in(&self.path)
     }
 
     /// Where backups go that are made without a place of their own.
     #[must_use]
     pub fn backups(&self) -> PathBuf {
         self.path.join("backups")
+    }
+
+    /// What tells this folder's host from others: a random word, made at the first start. No secret.
+    ///
+    /// # Errors
+    /// `StoreUnavailable` when it cannot be read or written.
+    pub fn host_id(&self) -> Result<String> {
+        if let Some(id) = host_id_in(&self.path) {
+            return Ok(id);
+        }
+        let id = Uuid::new_v4().simple().to_string();
+        let path = self.path.join(HOST_ID);
+        std::fs::write(&path, &id).map_err(|e| unavailable(&path, e))?;
+        Ok(id)
     }
 
     /// The keys of callback URLs, made at the first start: those of [`KeyFile::callback`] that are accepted now.
@@ -73,6 +94,20 @@ impl DataDir {
     pub fn webhook_keys(&self) -> Result<SigningKeys> {
         KeyFile::webhooks(&self.path).open()?.signing_keys(Timestamp::now())
     }
+}
+
+/// The database of a folder that another process may hold.
+#[must_use]
+pub fn database_in(folder: &Path) -> PathBuf {
+    folder.join(DATABASE)
+}
+
+/// The [`DataDir::host_id`] of a folder that another process may hold, where there is one.
+#[must_use]
+pub fn host_id_in(folder: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(folder.join(HOST_ID)).ok()?;
+    let id = text.trim();
+    (id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit())).then(|| id.to_owned())
 }
 
 /// Makes the folder where it is missing, for its owner only.
@@ -110,6 +145,8 @@ mod tests {
     fn a_folder_has_one_holder_and_is_free_after_it() {
         let dir = tempfile::tempdir().unwrap();
         let first = DataDir::open(dir.path().join("a/b")).unwrap();
+        let id = first.host_id().unwrap();
+        assert_eq!((first.host_id().unwrap(), host_id_in(first.path())), (id.clone(), Some(id)));
         let error = DataDir::open(dir.path().join("a/b")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Conflict);
         drop(first);

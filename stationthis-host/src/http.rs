@@ -12,6 +12,7 @@
 //! | `GET /readyz` | 200 when the store answers and there is a catalogue, else 503; each provider's state |
 //! | `GET /api/internal/tools` | `{"tools": […]}` |
 //! | `GET /api/internal/tools/{id}`, `GET /api/internal/run/{workflow_name}` | one tool with its price and typical time, by id or slug; 308 for a name of before, 410 for one of a removed tool |
+//! | `GET /api/internal/changes` | `{"change": …}`: what the last refresh changed that changed anything |
 //! | `POST /api/internal/run/{workflow_name}` | 202 and the task; with `?wait=SECONDS` 200 when it has ended |
 //! | `POST /api/internal/quote/{workflow_name}` | rate and quote |
 //! | `GET /api/internal/tasks` | `{"tasks": […], "nextCursor": …}`; `?status=&tool=&needsReview=&limit=&cursor=` |
@@ -22,7 +23,7 @@
 //! | `GET /api/internal/events` | server-sent events of all tasks of the caller |
 //! | `GET /api/internal/notices` | `{"notices": […], "nextCursor": …}`; `?state=&task=&limit=&cursor=` |
 //! | `POST /api/internal/tasks/{id}/notices/{noticeId}/requeue` | `{"requeued": …}`: a dead notice is tried again |
-//! | `GET /api/internal/costs` | what ended tasks cost, in sums; `?month=` |
+//! | `GET /api/internal/costs` | what ended tasks cost, in sums; `?month=&by=` |
 //! | `GET`, `PUT /api/internal/notify` | `{"notify": […]}`: whom the caller's tasks tell by default |
 //! | `GET`, `PUT /api/internal/admin/callers/{caller}/notify` | the same, of any caller |
 //! | `GET`, `POST /api/internal/generations`, `GET`, `PUT …/generations/{id}` | tasks in the words of a record API |
@@ -75,6 +76,7 @@ mod webhook;
 
 pub use cors::Origin;
 pub use limits::CallerLimits;
+pub(crate) use router::health_router;
 pub use router::{HttpConfig, ROUTES, Route, Scope, router, webhook_router};
 
 /// The longest `?wait=`, in seconds: proxies commonly give up after a minute.

@@ -3,13 +3,16 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap_complete::CompleteEnv;
 use stationthis_host::cli::run::own_first;
 use stationthis_host::cli::{Cli, Command, exit};
-use stationthis_host::commands;
+use stationthis_host::commands::{self, completions};
 use stationthis_host::face::failure;
 use stationthis_host::telemetry::Telemetry;
 
 fn main() -> ExitCode {
+    // For a shell that asks what could stand where its cursor is; it answers and ends there.
+    CompleteEnv::with_factory(|| completions::command(std::env::args_os())).complete();
     let cli = Cli::parse_from(own_first(std::env::args_os().collect()));
     // Commands that end are quiet but for trouble; RUST_LOG overrides.
     let level = if matches!(cli.command, Command::Serve(_)) { "info" } else { "warn" };

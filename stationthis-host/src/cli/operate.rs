@@ -105,12 +105,28 @@ pub enum NoticesCommand {
     },
 }
 
+/// What a sum of costs is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CostsBy {
+    /// The day of the end (UTC).
+    Day,
+    /// The month of the end (UTC).
+    Month,
+    /// Whose tasks.
+    Caller,
+    /// Of which tool.
+    Tool,
+}
+
 /// Options of `costs`.
 #[derive(Debug, Args)]
 pub struct CostsArgs {
     /// Only tasks that ended in this month (UTC), as 2026-11.
     #[arg(long, value_name = "MONTH")]
     pub month: Option<String>,
+    /// What each sum is of, separated by commas.
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', default_values = ["month", "caller", "tool"])]
+    pub by: Vec<CostsBy>,
     /// Of every caller, as the operator.
     #[arg(long)]
     pub all: bool,

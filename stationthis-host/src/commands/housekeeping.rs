@@ -1,45 +1,14 @@
-//! `stationthis costs`, `prune`, `backup` and `restore`.
+//! `stationthis prune`, `backup` and `restore`.
 
 use anyhow::Context;
 use serde_json::json;
 use stationthis_core::Timestamp;
 
 use crate::app;
-use crate::cli::operate::{BackupArgs, CostsArgs, PruneArgs, RestoreArgs};
+use crate::cli::operate::{BackupArgs, PruneArgs, RestoreArgs};
 use crate::commands::report;
 use crate::config::Config;
-use crate::costs::Costs;
 use crate::housekeeping;
-use crate::output::table::table;
-
-/// Prints what ended tasks cost.
-///
-/// # Errors
-/// As [`Desk::costs`](crate::desk::Desk::costs).
-pub async fn costs(config: &Config, args: &CostsArgs) -> anyhow::Result<()> {
-    let desk = super::open(config, &args.station).await?;
-    let costs = desk.costs(args.month.clone(), args.all).await;
-    desk.close().await?;
-    let costs = costs?;
-    if args.station.json {
-        anstream::println!("{:#}", json!(costs));
-    } else {
-        print_costs(&costs);
-    }
-    Ok(())
-}
-
-fn print_costs(costs: &Costs) {
-    let rows = costs.totals.iter().map(|total| {
-        let (tool, unknown) = (total.tool_id.to_string(), total.unknown.to_string());
-        let cost = format!("${}", total.cost_usd);
-        [total.month.clone(), total.caller.to_string(), tool, total.tasks.to_string(), unknown, cost]
-    });
-    let (tasks, unknown) = (costs.tasks.to_string(), costs.unknown.to_string());
-    let sum = ["all".to_owned(), String::new(), String::new(), tasks, unknown, format!("${}", costs.cost_usd)];
-    let headings = ["MONTH (UTC)", "CALLER", "TOOL", "TASKS", "UNKNOWN", "COST"];
-    anstream::println!("{}", table(headings, rows.chain([sum])).trim_fmt());
-}
 
 /// Forgets old tasks.
 ///

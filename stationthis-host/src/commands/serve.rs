@@ -40,6 +40,7 @@ pub async fn serve(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
         .with_server_limits(ServerLimits::default().within_open_files())
         .with_cors_origins(config.cors_origins.clone())
         .with_backups(app.backups().clone())
+        .with_host_id(app.host_id()?.into())
         .with_metrics(metrics);
     let mut router = http::router(app.station().clone(), &face);
     if let Some(telegram) = app.telegram() {

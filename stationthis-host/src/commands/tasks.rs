@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::cli::TasksArgs;
-use crate::commands::report;
+use crate::cli::{TasksArgs, TasksCommand};
+use crate::commands::{report, watch};
 use crate::config::Config;
 use crate::desk::TaskFilter;
 use crate::face::summary;
@@ -14,6 +14,9 @@ use crate::output::table::table;
 /// # Errors
 /// As [`Desk::tasks`](crate::desk::Desk::tasks).
 pub async fn tasks(config: &Config, args: &TasksArgs) -> anyhow::Result<()> {
+    if let Some(TasksCommand::Watch(args)) = &args.command {
+        return watch::watch(config, args).await;
+    }
     let desk = super::open(config, &args.station).await?;
     if let Some(id) = &args.task {
         let task = match id.parse() {

@@ -1,11 +1,13 @@
 //! `stationthis tools`.
 
-use serde_json::{Value, json};
+use serde_json::json;
+use stationthis_core::registry::{Impact, LastChange, ToolRef};
 
-use crate::cli::ToolsArgs;
+use crate::cli::{StationArgs, ToolsArgs, ToolsCommand};
 use crate::commands::report::line;
 use crate::config::Config;
-use crate::face::summary::rate_text;
+use crate::face::input::Fields;
+use crate::face::summary;
 use crate::output::exactly_once_text;
 use crate::output::table::table;
 use crate::view::ToolView;
@@ -15,6 +17,9 @@ use crate::view::ToolView;
 /// # Errors
 /// As [`Desk::tools`](crate::desk::Desk::tools).
 pub async fn tools(config: &Config, args: &ToolsArgs) -> anyhow::Result<()> {
+    if let Some(ToolsCommand::Diff { station }) = &args.command {
+        return diff(config, station).await;
+    }
     let desk = super::open(config, &args.station).await?;
     let found = match &args.tool {
         Some(name) => desk.tool(name).await.map(|tool| vec![tool]),
@@ -37,9 +42,48 @@ pub(super) fn print_all(tools: &[ToolView]) {
         let definition = &tool.definition;
         let name =
             if tool.stale { format!("{} (stale)", definition.display_name) } else { definition.display_name.clone() };
-        [definition.slug.clone(), name, price(tool), inputs(tool).collect::<Vec<_>>().join(", ")]
+        [definition.slug.clone(), name, summary::price(tool), inputs(tool)]
     });
     anstream::println!("{}", table(["TOOL", "NAME", "PRICE", "INPUTS"], rows).trim_fmt());
+}
+
+/// Prints what the last refresh changed.
+async fn diff(config: &Config, station: &StationArgs) -> anyhow::Result<()> {
+    let desk = super::open(config, station).await?;
+    let change = desk.last_change().await;
+    desk.close().await?;
+    let change = change?;
+    if station.json {
+        anstream::println!("{:#}", json!({ "change": change }));
+    } else {
+        anstream::println!("{}", change.map_or_else(|| "nothing has changed yet".to_owned(), |change| told(&change)));
+    }
+    Ok(())
+}
+
+/// A line for each tool: what came, what went, what is different.
+fn told(change: &LastChange) -> String {
+    let named = |tool: &ToolRef| format!("{} ({})", tool.slug, tool.display_name);
+    let mut lines = vec![format!("changed at {}", change.at)];
+    lines.extend(change.added.iter().map(|tool| format!("+ {}", named(tool))));
+    lines.extend(change.removed.iter().map(|tool| format!("- {}", named(tool))));
+    for changed in &change.changed {
+        let impact = match changed.impact {
+            Impact::Compatible => "compatible",
+            Impact::Breaking => "BREAKING",
+        };
+        let mut facts = vec![impact.to_owned()];
+        facts.extend(changed.renamed_from.as_ref().map(|from| format!("was {from}")));
+        let inputs = [
+            ("new inputs", &changed.inputs_added),
+            ("inputs gone", &changed.inputs_removed),
+            ("inputs changed", &changed.inputs_changed),
+        ];
+        let inputs = inputs.into_iter().filter(|(_, names)| !names.is_empty());
+        facts.extend(inputs.map(|(word, names)| format!("{word}: {}", names.join(", "))));
+        lines.push(format!("~ {}: {}", named(&changed.tool), facts.join("; ")));
+    }
+    lines.join("\n")
 }
 
 fn print_one(tool: &ToolView) {
@@ -49,33 +93,22 @@ fn print_one(tool: &ToolView) {
     if !definition.description.is_empty() {
         line("about", &definition.description);
     }
-    line("price", &price(tool));
+    line("price", &summary::price(tool));
     if let Some(reason) = &tool.unpriced {
         line("", reason);
     }
+    if let Some(typical) = tool.typical_duration() {
+        line("time", &summary::typical_time(typical));
+    }
     line("lost", exactly_once_text(definition.exactly_once));
-    let schema = definition.input_schema.to_value();
-    let properties = schema.get("properties").and_then(Value::as_object);
-    let required = schema.get("required").and_then(Value::as_array);
-    let rows = properties.into_iter().flatten().map(|(name, property)| {
-        let text = |key: &str| property.get(key).map(plain).unwrap_or_default();
-        let must = required.is_some_and(|names| names.iter().any(|required| required == name));
-        let default = if must { "required".to_owned() } else { text("default") };
-        [name.clone(), text("type"), default, text("description")]
+    let fields = Fields::of(definition);
+    let rows = fields.iter().map(|field| {
+        let default = if field.required { "required".to_owned() } else { field.default_text().unwrap_or_default() };
+        [field.name.clone(), field.hint(), default, field.description.clone()]
     });
-    anstream::println!("{}", table(["INPUT", "TYPE", "DEFAULT", ""], rows).trim_fmt());
+    anstream::println!("{}", table(["INPUT", "TAKES", "DEFAULT", ""], rows).trim_fmt());
 }
 
-fn price(tool: &ToolView) -> String {
-    tool.rate.as_ref().map_or_else(|| "unpriced".to_owned(), rate_text)
-}
-
-fn inputs(tool: &ToolView) -> impl Iterator<Item = String> {
-    let schema = tool.definition.input_schema.to_value();
-    let names = schema.get("properties").and_then(Value::as_object).map(|p| p.keys().cloned().collect::<Vec<_>>());
-    names.unwrap_or_default().into_iter()
-}
-
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+fn inputs(tool: &ToolView) -> String {
+    Fields::of(&tool.definition).iter().map(|field| field.name.clone()).collect::<Vec<_>>().join(", ")
 }

@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
+use stationthis_core::registry::LastChange;
 use stationthis_core::station::Caller;
 use stationthis_core::store::{NoticeQuery, NoticeRecord, NoticeState};
 use stationthis_core::task::TaskRecord;
@@ -10,8 +11,8 @@ use stationthis_core::task::event::Resolution;
 use stationthis_core::{NoticeId, Result, TaskId, Timestamp};
 
 use crate::app::App;
-use crate::costs::Costs;
-use crate::desk::{Desk, Place};
+use crate::costs::{Costs, Span};
+use crate::desk::{Desk, Place, discover};
 use crate::housekeeping::{self, Backup, Pruned};
 use crate::story::Story;
 
@@ -31,6 +32,11 @@ pub struct NoticeFilter {
 #[derive(Deserialize)]
 struct NoticeList {
     notices: Vec<NoticeRecord>,
+}
+
+#[derive(Deserialize)]
+struct Changes {
+    change: Option<LastChange>,
 }
 
 #[derive(Deserialize)]
@@ -121,17 +127,32 @@ impl Desk {
         }
     }
 
-    /// What ended tasks cost, in one month or in all.
+    /// What the last refresh changed that changed anything; a station of our own asks its provider first.
+    ///
+    /// # Errors
+    /// As [`Station::last_change`](stationthis_core::station::Station::last_change).
+    pub async fn last_change(&self) -> Result<Option<LastChange>> {
+        match &self.place {
+            Place::Host(host, _) => Ok(host.call::<Changes>(Method::GET, &["changes"], &[], &[], None).await?.change),
+            Place::Own(app, _) => {
+                discover(app, true).await?;
+                app.station().last_change().await
+            }
+        }
+    }
+
+    /// What ended tasks cost, in one month or in all, with a sum for each span.
     ///
     /// # Errors
     /// As [`Costs::of`].
-    pub async fn costs(&self, month: Option<String>, all: bool) -> Result<Costs> {
+    pub async fn costs(&self, month: Option<String>, span: Span, all: bool) -> Result<Costs> {
         match &self.place {
             Place::Host(host, _) => {
-                let query: Vec<(&str, String)> = month.map(|month| ("month", month)).into_iter().collect();
+                let mut query = vec![("by", span.as_str().to_owned())];
+                query.extend(month.map(|month| ("month", month)));
                 host.call(Method::GET, &scoped(all, &["costs"]), &query, &[], None).await
             }
-            Place::Own(app, caller) => Costs::of(&as_whom(app, caller, all), month).await,
+            Place::Own(app, caller) => Costs::of(&as_whom(app, caller, all), month, span).await,
         }
     }
 

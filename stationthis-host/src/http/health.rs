@@ -1,5 +1,7 @@
 //! Is it alive, and is it of use?
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -8,9 +10,16 @@ use serde_json::{Value, json};
 use stationthis_core::registry::ProviderStatus;
 use stationthis_core::station::Station;
 
-/// `GET /healthz`.
-pub(crate) async fn live() -> Json<Value> {
-    Json(json!({ "status": "ok" }))
+/// What tells one host from another to those who ask `/healthz`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HostId(pub(crate) Option<Arc<str>>);
+
+/// `GET /healthz`: that it lives, and which host it is.
+pub(crate) async fn live(State(HostId(id)): State<HostId>) -> Json<Value> {
+    match id {
+        Some(id) => Json(json!({ "status": "ok", "hostId": id.as_ref() })),
+        None => Json(json!({ "status": "ok" })),
+    }
 }
 
 /// `GET /readyz`: ready with a store that answers and a catalogue to serve; a provider that is down does not make the

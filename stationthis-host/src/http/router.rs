@@ -7,7 +7,7 @@ use axum::extract::{FromRef, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::routing::{MethodFilter, MethodRouter, get, on};
 use stationthis_core::station::Station;
 use stationthis_core::{CallerId, ErrorKind, Secret};
 use tower::util::option_layer;
@@ -17,6 +17,7 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::housekeeping::Backups;
 use crate::http::cors::{self, Origin};
+use crate::http::health::HostId;
 use crate::http::limits::CallerLimits;
 use crate::http::problem::Problem;
 use crate::http::server::ServerLimits;
@@ -52,6 +53,8 @@ pub struct HttpConfig {
     pub backups: Option<Backups>,
     /// What a scrape reads; without it there is nothing to scrape.
     pub metrics: Option<Metrics>,
+    /// What `/healthz` says of which host it is; anybody may see it.
+    pub host_id: Option<Arc<str>>,
     /// Where web pages come from that may use it from a browser, each with a key.
     pub cors_origins: Vec<Origin>,
 }
@@ -67,6 +70,7 @@ impl HttpConfig {
             server: ServerLimits::default(),
             backups: None,
             metrics: None,
+            host_id: None,
             cors_origins: Vec::new(),
         }
     }
@@ -89,6 +93,13 @@ impl HttpConfig {
     #[must_use]
     pub fn with_backups(mut self, backups: Backups) -> Self {
         self.backups = Some(backups);
+        self
+    }
+
+    /// With a name of the host for `/healthz`.
+    #[must_use]
+    pub fn with_host_id(mut self, id: Arc<str>) -> Self {
+        self.host_id = Some(id);
         self
     }
 
@@ -121,6 +132,13 @@ pub(crate) struct Face {
     pub(crate) keys: Arc<ApiKeys>,
     pub(crate) backups: Option<Backups>,
     pub(crate) metrics: Option<Metrics>,
+    pub(crate) host_id: HostId,
+}
+
+impl FromRef<Face> for HostId {
+    fn from_ref(face: &Face) -> Self {
+        face.host_id.clone()
+    }
 }
 
 impl FromRef<Face> for Station {
@@ -181,6 +199,7 @@ pub static ROUTES: &[Route] = &[
     Route::new(Scope::Provider, POST, "/api/webhook/{provider_id}", |f| on(f, webhook::receive)),
     Route::new(Scope::Caller, GET, "/api/internal/tools", |f| on(f, tools::list)),
     Route::new(Scope::Caller, GET, "/api/internal/tools/{id}", |f| on(f, tools::show)),
+    Route::new(Scope::Caller, GET, "/api/internal/changes", |f| on(f, tools::changes)),
     Route::new(Scope::Caller, GET, "/api/internal/run/{workflow_name}", |f| on(f, run::show)),
     Route::new(Scope::Caller, POST, "/api/internal/run/{workflow_name}", |f| on(f, run::run)),
     Route::new(Scope::Caller, POST, "/api/internal/quote/{workflow_name}", |f| on(f, run::quote)),
@@ -251,7 +270,17 @@ pub fn router(station: Station, config: &HttpConfig) -> Router {
     let open = routes_outside(Scope::Open).merge(routes_outside(Scope::Provider));
     let all = open.merge(outside).nest(INTERNAL, internal);
     let (backups, metrics) = (config.backups.clone(), config.metrics.clone());
-    surround(all, Face { station, keys, backups, metrics }, &config.server, &config.cors_origins)
+    surround(
+        all,
+        Face { station, keys, backups, metrics, host_id: HostId(config.host_id.clone()) },
+        &config.server,
+        &config.cors_origins,
+    )
+}
+
+/// Only `/healthz` of a host that does not run, for the time of a question whether it would be reached.
+pub(crate) fn health_router(host_id: Arc<str>) -> Router {
+    Router::new().route("/healthz", get(health::live)).with_state(HostId(Some(host_id)))
 }
 
 /// Only the webhooks of a station, for an application whose other routes are its own.
@@ -259,7 +288,7 @@ pub fn webhook_router(station: Station) -> Router {
     let keys = Arc::new(ApiKeys::new(station.clone()));
     surround(
         routes_outside(Scope::Provider),
-        Face { station, keys, backups: None, metrics: None },
+        Face { station, keys, backups: None, metrics: None, host_id: HostId::default() },
         &ServerLimits::default(),
         &[],
     )

@@ -1,11 +1,13 @@
 //! The catalogue.
 
-use axum::extract::{Path, Request};
+use axum::Json;
+use axum::extract::{Path, Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
 use stationthis_core::ToolId;
-use stationthis_core::station::Caller;
+use stationthis_core::registry::LastChange;
+use stationthis_core::station::{Caller, Station};
 
 use crate::http::asker::Asker;
 use crate::http::etag;
@@ -31,7 +33,18 @@ pub(crate) async fn show(asker: Asker, Path(name): Path<String>, request: Reques
     show_at(TOOLS, &name, &asker, request).await
 }
 
-/// The tool of a name below `parent`.
+/// What a refresh changed.
+#[derive(Serialize)]
+pub(crate) struct Changes {
+    change: Option<LastChange>,
+}
+
+/// `GET /api/internal/changes`: what the last refresh changed that changed anything.
+pub(crate) async fn changes(State(station): State<Station>) -> Result<Json<Changes>, Problem> {
+    Ok(Json(Changes { change: station.last_change().await? }))
+}
+
+/// The tool of a name below `parent`, with what a run of it takes.
 pub(crate) async fn show_at(
     parent: &str,
     name: &str,

@@ -5,6 +5,12 @@ use comfy_table::{ContentArrangement, Table, presets};
 /// A table with these headings, without lines, as wide as the terminal at most.
 #[must_use]
 pub fn table<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> Table {
+    columns(headings, rows.into_iter().map(|row| row.to_vec()))
+}
+
+/// As [`table`], with as many columns as there are headings.
+#[must_use]
+pub fn columns<'a>(headings: impl IntoIterator<Item = &'a str>, rows: impl IntoIterator<Item = Vec<String>>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(headings);
     for row in rows {

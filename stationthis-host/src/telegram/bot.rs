@@ -12,7 +12,7 @@ use stationthis_core::{CallerId, Error, ErrorKind, Result, Timestamp};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use crate::costs::Costs;
+use crate::costs::{Costs, Span};
 use crate::face::failure;
 use crate::telegram::address::Place;
 use crate::telegram::door::Door;
@@ -161,7 +161,7 @@ impl Bot {
             "cancel" => self.cancel(asker, command.rest).await?,
             "cost" => {
                 let month: String = Timestamp::now().to_string().chars().take("2026-11".len()).collect();
-                render::costs(&Costs::of(caller, Some(month.clone())).await?, &month, caller)
+                render::costs(&Costs::of(caller, Some(month.clone()), Span::Month).await?, &month, caller)
             }
             "run" => {
                 let (tool, rest) = command.rest.split_once(char::is_whitespace).unwrap_or((command.rest, ""));

@@ -21,14 +21,13 @@ use crate::view::ToolView;
 const DEFAULT_MAX: usize = 120;
 /// The most of what a tool or an input is said to do.
 const DESCRIPTION_MAX: usize = 400;
+/// A line about a task: ten of them make a message.
+const LINE_MAX: usize = 400;
 /// What a service says that it is doing, as a part of a line.
 const LIVE_MAX: usize = 60;
 
-/// How far a task is, or how it ended.
+/// How far a task is. Of its end this says the least: the answer says the rest.
 pub(crate) fn status(task: &TaskRecord) -> String {
-    if task.is_terminal() {
-        return cut(&answer::ended(task), MESSAGE_MAX);
-    }
     let state = &task.state;
     let step = match state.status {
         TaskStatus::Accepted | TaskStatus::Submitting => "starting".to_owned(),
@@ -36,7 +35,10 @@ pub(crate) fn status(task: &TaskRecord) -> String {
         TaskStatus::Queued => "waiting for a machine".to_owned(),
         TaskStatus::Running => running(task),
         TaskStatus::Finalizing => "fetching the result".to_owned(),
-        TaskStatus::Completed | TaskStatus::Failed | TaskStatus::Cancelled | TaskStatus::TimedOut => String::new(),
+        TaskStatus::Completed => return format!("{}: done", task.tool_name),
+        TaskStatus::Failed => return format!("{}: failed", task.tool_name),
+        TaskStatus::Cancelled => return format!("{}: cancelled", task.tool_name),
+        TaskStatus::TimedOut => return format!("{}: no end in time", task.tool_name),
     };
     let cancelling = if state.cancel.is_some() { ", to be cancelled" } else { "" };
     let usual = state.expected_ms.map(|ms| format!("{}, ", summary::typical_time(Duration::from_millis(ms))));
@@ -53,9 +55,11 @@ fn running(task: &TaskRecord) -> String {
 
 /// A line for `/status`.
 pub(crate) fn status_line(task: &TaskRecord) -> String {
+    if task.is_terminal() {
+        return one_line(&answer::ended(task), LINE_MAX);
+    }
     let text = status(task);
-    let first = text.lines().next().unwrap_or_default();
-    if task.is_terminal() { first.to_owned() } else { format!("{first} (task {})", task.task_id) }
+    format!("{} (task {})", text.lines().next().unwrap_or_default(), task.task_id)
 }
 
 /// What the bot is, for `/start` and `/help` alone.

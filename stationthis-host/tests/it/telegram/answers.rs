@@ -155,6 +155,8 @@ async fn pictures_come_as_albums_of_ten_and_the_rest_after_them() {
         " | {\n  \"score\": 1\n}".to_owned(),
     ];
     assert_eq!(shown, expected);
+    let album = &chat.fake.calls("sendMediaGroup")[0].fields;
+    assert!(album["media"].as_array().unwrap().iter().skip(1).all(|entry| entry.get("caption").is_none()));
     chat.fake.check();
 }
 
@@ -242,6 +244,13 @@ async fn a_repeated_notice_goes_on_where_it_was_broken_off() {
     assert_eq!(chat.deliver(&task, 2).await, Receipt::Delivered);
     let said: Vec<_> = chat.said().into_iter().map(|said| said.text).collect();
     assert_eq!(said, [format!("part 1\n\n{DONE}"), "part 2".to_owned(), "part 3".to_owned()]);
+    // What was sent and not heard of is sent again.
+    chat.fake.manner("sendMessage", Manner::Drop);
+    let mut lost = self::task(vec![words(4)]);
+    lost.task_id = TaskId::generate();
+    assert!(matches!(chat.deliver(&lost, 1).await, Receipt::Retry { .. }));
+    assert_eq!(chat.deliver(&lost, 2).await, Receipt::Delivered);
+    assert_eq!(chat.said().iter().filter(|said| said.text.starts_with("part 4")).count(), 2);
     chat.fake.check();
 }
 

@@ -37,7 +37,7 @@ async fn a_conversation_is_as_the_docs_show_it() {
 async fn ended(scene: &Scene, command: i64) {
     let status = scene.said(ANA.0, command, 0).await;
     scene.said(ANA.0, command, 1).await;
-    scene.reads(ANA.0, status.id, "Cost").await;
+    scene.reads(ANA.0, status.id, "done").await;
 }
 
 /// Without what differs from run to run: amounts, times and ids.
@@ -53,7 +53,7 @@ fn plain(transcript: &str) -> String {
         if line.trim_start().starts_with("20") || line.contains(" task") && line.contains(": $") {
             line = replaced(&replaced(&line, ": $", ",", "0.000152"), "    20", ":", "26-11");
         }
-        text.push_str(&line);
+        text.push_str(line.trim_end());
         text.push('\n');
     }
     text

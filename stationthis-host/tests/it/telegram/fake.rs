@@ -153,7 +153,9 @@ async fn call(Shared(fake): Shared<Fake>, Path((bot, method)): Path<(String, Str
     }
     let (fields, files) = match read(request).await {
         Ok(read) => read,
-        Err(reason) => {
+        // Who sent it has gone away.
+        Err(None) => return StatusCode::BAD_REQUEST.into_response(),
+        Err(Some(reason)) => {
             fake.change(|state| state.violations.push(format!("{method}: {reason}")));
             return answer(&Refusal::new(400, "Bad Request: unreadable").body());
         }
@@ -261,25 +263,26 @@ async fn updates(fake: &Fake, fields: &Map<String, Value>) -> Response {
 type Parts = (Map<String, Value>, BTreeMap<String, Upload>);
 
 /// The fields of a call, however they were sent. In a form, objects are JSON text, and numbers are text.
-async fn read(request: Request) -> Result<Parts, String> {
+async fn read(request: Request) -> Result<Parts, Option<String>> {
+    let wrong = |error: &dyn std::fmt::Display| Some(error.to_string());
     let kind = request.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
     if kind.starts_with("application/json") {
-        let Json(fields) = Json::<Map<String, Value>>::from_request(request, &()).await.map_err(|e| e.to_string())?;
+        let Json(fields) = Json::<Map<String, Value>>::from_request(request, &()).await.map_err(|e| wrong(&e))?;
         return Ok((fields, BTreeMap::new()));
     }
-    let mut form = Multipart::from_request(request, &()).await.map_err(|e| e.to_string())?;
+    let mut form = Multipart::from_request(request, &()).await.map_err(|e| wrong(&e))?;
     let (mut fields, mut files) = (Map::new(), BTreeMap::new());
-    while let Some(part) = form.next_field().await.map_err(|e| e.to_string())? {
+    while let Some(part) = form.next_field().await.map_err(|_| None)? {
         let name = part.name().unwrap_or_default().to_owned();
         let Some(filename) = part.file_name().map(str::to_owned) else {
-            let text = part.text().await.map_err(|e| e.to_string())?;
+            let text = part.text().await.map_err(|_| None)?;
             let is_text = ["caption", "text", "photo", "video", "animation", "audio", "document"].contains(&&*name);
             let value = if is_text { None } else { serde_json::from_str(&text).ok() };
             fields.insert(name, value.unwrap_or(Value::String(text)));
             continue;
         };
         let mime = part.content_type().unwrap_or_default().to_owned();
-        let bytes = part.bytes().await.map_err(|e| e.to_string())?;
+        let bytes = part.bytes().await.map_err(|_| None)?;
         files.insert(name, Upload { filename, mime, bytes });
     }
     Ok((fields, files))

@@ -68,9 +68,8 @@ async fn what_the_menu_cannot_hold_runs_by_its_name() {
     scene.bench.app.station().refresh().await.unwrap();
     has(&scene, "series_050", true).await;
     assert_eq!(names(&scene).len(), 100);
-    assert!(!names(&scene).contains(&"workshop_sketch".to_owned()));
-    for text in ["/workshop_sketch a fox", "/run workshop-sketch a fox", "/run Status a fox", "/run /series_000 a fox"]
-    {
+    assert!(!names(&scene).contains(&"text_to_image".to_owned()));
+    for text in ["/text_to_image a fox", "/run text-to-image a fox", "/run Status a fox", "/run /series_000 a fox"] {
         let run = scene.write(ANA.0, ANA, text);
         assert_eq!(scene.said(ANA.0, run, 1).await.shows.len(), 1, "{text}");
     }

@@ -84,7 +84,7 @@ async fn a_restart_loses_no_answer_and_goes_on_with_the_status_message() {
     let scene = Scene::over(dir, fake, sim).await;
     let result = scene.said(ANA.0, id, 1).await;
     assert_eq!(result.shows, ["photo sdxl-portrait-0.png"]);
-    let status = scene.reads(ANA.0, status.id, "done in").await;
+    let status = scene.reads(ANA.0, status.id, "done").await;
     assert_eq!(status.buttons, None, "nothing is left to cancel");
     assert_eq!(scene.tasks(ANA).await[0].state.status, TaskStatus::Completed);
     scene.end().await;

@@ -22,6 +22,8 @@ pub struct Said {
     pub who: String,
     /// Its words, as they are now.
     pub text: String,
+    /// Its words before they were edited, when they were, with a button for each row.
+    pub first: Option<String>,
     /// What it shows: `photo name.png`, one for each.
     pub shows: Vec<String>,
     pub reply_to: Option<i64>,
@@ -83,6 +85,7 @@ impl World {
             id,
             who: who.1.to_owned(),
             text: text.to_owned(),
+            first: None,
             shows: shows.into_iter().collect(),
             reply_to: reply,
             thread,
@@ -147,7 +150,10 @@ impl World {
                              exactly the same as a current content and reply markup of the message";
             return Err(Refusal::new(400, unchanged));
         }
-        (said.text, said.buttons) = (text.to_owned(), buttons);
+        let before = std::mem::replace(&mut said.text, text.to_owned());
+        let button = said.buttons.take().map(|buttons| format!("\n<{}>", button_of(&buttons))).unwrap_or_default();
+        said.first.get_or_insert(before + &button);
+        said.buttons = buttons;
         said.edits += 1;
         Ok(json!({ "message_id": id, "chat": { "id": chat } }))
     }
@@ -195,6 +201,7 @@ impl World {
             id,
             who: String::new(),
             text,
+            first: None,
             shows,
             reply_to: reply.filter(|_| there),
             thread,
@@ -249,13 +256,19 @@ impl World {
             let thread = said.thread.map(|id| format!(", topic {id}")).unwrap_or_default();
             writeln!(text, "{who} ({}{reply}{thread}):", said.id).unwrap();
             said.shows.iter().for_each(|shown| writeln!(text, "    [{shown}]").unwrap());
-            said.text.lines().for_each(|line| writeln!(text, "    {line}").unwrap());
+            said.first.iter().flat_map(|first| first.lines()).for_each(|line| writeln!(text, "    {line}").unwrap());
+            let edited = if said.first.is_some() { "→ " } else { "" };
+            said.text.lines().for_each(|line| writeln!(text, "    {edited}{line}").unwrap());
             if let Some(buttons) = &said.buttons {
-                writeln!(text, "    <{}>", buttons["inline_keyboard"][0][0]["text"].as_str().unwrap()).unwrap();
+                writeln!(text, "    <{}>", button_of(buttons)).unwrap();
             }
         }
         text
     }
+}
+
+fn button_of(buttons: &Value) -> &str {
+    buttons["inline_keyboard"][0][0]["text"].as_str().unwrap()
 }
 
 /// As the chat shows it; Telegram does not reach loopback.

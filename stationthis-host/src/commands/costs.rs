@@ -1,0 +1,147 @@
+//! `stationthis costs`.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use stationthis_core::store::Total;
+use stationthis_core::{Error, ErrorKind, Result, Usd};
+
+use crate::cli::operate::{CostsArgs, CostsBy};
+use crate::config::Config;
+use crate::costs::{Costs, Span};
+use crate::face::summary;
+use crate::output::table::columns;
+
+/// The longest bar, in characters: with the rest it fits into eighty columns.
+const BAR_CHARS: i64 = 24;
+
+/// Prints what ended tasks cost.
+///
+/// # Errors
+/// As [`Desk::costs`](crate::desk::Desk::costs).
+pub async fn costs(config: &Config, args: &CostsArgs) -> anyhow::Result<()> {
+    let span = if args.by.contains(&CostsBy::Day) { Span::Day } else { Span::Month };
+    let desk = super::open(config, &args.station).await?;
+    let costs = desk.costs(args.month.clone(), span, args.all).await;
+    desk.close().await?;
+    let costs = costs?;
+    if args.station.json {
+        anstream::println!("{:#}", json!(costs));
+    } else {
+        anstream::println!("{}", chart(&costs, &args.by)?);
+    }
+    Ok(())
+}
+
+/// One sum.
+#[derive(Default)]
+struct Sum {
+    tasks: u64,
+    unknown: u64,
+    cost_usd: Usd,
+}
+
+/// A line for each sum with a bar beside it, and the whole below.
+fn chart(costs: &Costs, by: &[CostsBy]) -> Result<String> {
+    let mut sums: BTreeMap<Vec<String>, Sum> = BTreeMap::new();
+    for total in &costs.totals {
+        let sum = sums.entry(by.iter().map(|part| label(total, *part)).collect()).or_default();
+        let too_large = || Error::new(ErrorKind::Corrupt, "add up costs").with_message("The sum is out of range.");
+        sum.tasks += total.tasks;
+        sum.unknown += total.unknown;
+        sum.cost_usd = sum.cost_usd.checked_add(total.cost_usd).ok_or_else(too_large)?;
+    }
+    let largest = sums.values().map(|sum| sum.cost_usd).max().unwrap_or_default();
+    let rows = sums.into_iter().map(|(labels, sum)| row(labels, &sum, bar(sum.cost_usd, largest)));
+    let mut labels = vec![String::new(); by.len()];
+    if let Some(first) = labels.first_mut() {
+        "all".clone_into(first);
+    }
+    let whole = Sum { tasks: costs.tasks, unknown: costs.unknown, cost_usd: costs.cost_usd };
+    let all = row(labels, &whole, String::new());
+    let headings = by.iter().map(|part| heading(*part)).chain(["TASKS", "UNKNOWN", "COST", ""]);
+    Ok(columns(headings, rows.chain([all])).trim_fmt())
+}
+
+fn row(labels: Vec<String>, sum: &Sum, bar: String) -> Vec<String> {
+    let mut cells = labels;
+    cells.extend([sum.tasks.to_string(), sum.unknown.to_string(), summary::exact(sum.cost_usd), bar]);
+    cells
+}
+
+const fn heading(part: CostsBy) -> &'static str {
+    match part {
+        CostsBy::Day => "DAY (UTC)",
+        CostsBy::Month => "MONTH (UTC)",
+        CostsBy::Caller => "CALLER",
+        CostsBy::Tool => "TOOL",
+    }
+}
+
+fn label(total: &Total, part: CostsBy) -> String {
+    match part {
+        // What was forgotten by an early version is known by its month.
+        CostsBy::Day => total.day.clone().unwrap_or_else(|| format!("{} (whole)", total.month)),
+        CostsBy::Month => total.month.clone(),
+        CostsBy::Caller => total.caller.to_string(),
+        CostsBy::Tool => total.tool_id.to_string(),
+    }
+}
+
+/// As long as the amount is large beside the largest, to half a character; what costs anything has a bar.
+fn bar(amount: Usd, largest: Usd) -> String {
+    if amount.nanos() <= 0 {
+        return String::new();
+    }
+    let halves = i128::from(amount.nanos()) * i128::from(2 * BAR_CHARS) / i128::from(largest.nanos().max(1));
+    let halves = usize::try_from(halves).unwrap_or_default().max(1);
+    format!("{}{}", "█".repeat(halves / 2), if halves.is_multiple_of(2) { "" } else { "▌" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn total(day: &str, caller: &str, tool: &str, cost: &str) -> Total {
+        Total {
+            month: day[..7].to_owned(),
+            day: (day.len() > 7).then(|| day.to_owned()),
+            caller: caller.parse().unwrap(),
+            tool_id: tool.parse().unwrap(),
+            tasks: 2,
+            cost_usd: cost.parse().unwrap(),
+            unknown: u64::from(cost == "0"),
+        }
+    }
+
+    fn costs() -> Costs {
+        let totals = vec![
+            total("2026-10", "ada", "comfydeploy:a", "0.5"),
+            total("2026-11-24", "ada", "comfydeploy:a", "1.000000001"),
+            total("2026-11-24", "bob", "comfydeploy:b", "0"),
+            total("2026-11-25", "ada", "comfydeploy:b", "0.25"),
+        ];
+        let mut costs = Costs::default();
+        costs.tasks = 8;
+        costs.unknown = 1;
+        costs.cost_usd = "1.750000001".parse().unwrap();
+        costs.totals = totals;
+        costs
+    }
+
+    #[test]
+    fn sums_are_of_what_is_asked_for_with_bars() {
+        let by = [vec![CostsBy::Day], vec![CostsBy::Month], vec![CostsBy::Caller, CostsBy::Tool]];
+        let charts: Vec<String> = by.iter().map(|by| chart(&costs(), by).unwrap()).collect();
+        insta::assert_snapshot!(charts.join("\n\n"));
+    }
+
+    #[test]
+    fn a_bar_is_as_long_as_its_part() {
+        let usd = |text: &str| text.parse::<Usd>().unwrap();
+        assert_eq!(bar(usd("1"), usd("1")).chars().count(), 24);
+        assert_eq!(bar(usd("0.5"), usd("1")), "█".repeat(12));
+        assert_eq!(bar(usd("0.000000001"), usd("1000")), "▌");
+        assert_eq!((bar(Usd::ZERO, usd("1")), bar(Usd::ZERO, Usd::ZERO)), (String::new(), String::new()));
+    }
+}
