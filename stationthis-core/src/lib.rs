@@ -57,6 +57,7 @@ handle.shutdown(Duration::from_secs(5)).await?;
 //! | [`station`] | the engine: builder, callers, updates, webhooks in, work in the background |
 //! | [`provider`], [`cost`], [`store`], [`notify`] | the four traits, and the types in their signatures |
 //! | [`task`] | the record; [`task::machine`] decides every change of state, [`task::plan`] what is done next |
+//! | [`media`] | files as inputs |
 //! | [`registry`] | the tools of all providers: snapshots, refreshes, differences, names to tools |
 //! | [`tool`] | what a tool is; validation of inputs, names for people |
 //! | [`webhook`] | a webhook as data, and the keys of callback URLs |
@@ -74,6 +75,7 @@ pub mod cost;
 pub mod error;
 pub mod id;
 pub mod json_doc;
+pub mod media;
 pub mod money;
 pub mod notify;
 pub mod provider;

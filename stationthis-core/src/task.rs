@@ -59,8 +59,12 @@ pub struct TaskRecord {
     pub endpoint_details: JsonDoc,
     /// The inputs as the caller gave them.
     pub inputs_asked: Map<String, Value>,
-    /// The inputs as they are sent: validated, defaults filled in.
+    /// The inputs as they are sent: validated, defaults filled in. In place of files stands what `sentFiles` says.
     pub inputs_sent: Map<String, Value>,
+    /// Those of them that are files to be given to the service, as JSON pointers into `inputsSent`; what was sent in
+    /// their place is in `sentFiles`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub file_inputs: Vec<String>,
     /// The rate in force when it was accepted; absent for an unpriced tool that policy lets run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_rate: Option<PinnedRate>,
@@ -102,6 +106,7 @@ impl TaskRecord {
             endpoint_details: tool.endpoint_details.clone(),
             inputs_asked: Map::new(),
             inputs_sent: Map::new(),
+            file_inputs: Vec::new(),
             cost_rate: None,
             quote: Quote::default(),
             notify: Vec::new(),

@@ -23,6 +23,8 @@ mod crashes;
 mod drivers;
 #[path = "it/fairness.rs"]
 mod fairness;
+#[path = "it/files.rs"]
+mod files;
 #[path = "it/hooks.rs"]
 mod hooks;
 #[path = "it/hostile.rs"]

@@ -18,6 +18,7 @@ use crate::config::{Config, Unpriced};
 use crate::data_dir::DataDir;
 use crate::housekeeping::Backups;
 use crate::outgoing::{Guard, GuardedClient, WebhookNotifier};
+use crate::telegram::{Telegram, TelegramConfig};
 
 /// The name under which a host holds its work: its data folder has one holder, so this is its alone, and the same
 /// after a restart.
@@ -60,6 +61,7 @@ pub struct App {
     handle: StationHandle,
     downloads: GuardedClient,
     backups: Backups,
+    telegram: Option<Telegram>,
     sim: Option<SimServer>,
     /// Held for its lock too.
     data: DataDir,
@@ -80,6 +82,7 @@ impl App {
         let downloads = GuardedClient::new(guard(config).trusting(&service_url_of(&service_url)?))?;
         let webhooks = GuardedClient::new(guard(config))?;
         let webhooks = WebhookNotifier::new(webhooks, data.webhook_keys()?, Arc::new(SystemClock));
+        let telegram = telegram(config, downloads.clone(), public_url.as_deref())?;
         let database = Arc::new(SqliteStore::open(data.database()).await?);
         let backups = Backups::new(Arc::clone(&database), data.backups());
         let store: Arc<dyn TaskStore> = database;
@@ -93,12 +96,15 @@ impl App {
             .public_url(public_url)
             .policy(policy(config))
             .instance(INSTANCE);
+        if let Some(telegram) = &telegram {
+            builder = builder.notifier(Arc::new(telegram.notifier()));
+        }
         if let Some(path) = &config.rates {
             builder = builder.rate_override(rates(path)?);
         }
         let station = builder.build()?;
         let handle = station.start().await?;
-        Ok(Self { station, handle, downloads, backups, sim, data })
+        Ok(Self { station, handle, downloads, backups, telegram, sim, data })
     }
 
     /// What tells this host from others; see [`DataDir::host_id`].
@@ -125,6 +131,12 @@ impl App {
     #[must_use]
     pub const fn downloads(&self) -> &GuardedClient {
         &self.downloads
+    }
+
+    /// The Telegram bot, when one is configured; [`Telegram::serve`] sets it to work.
+    #[must_use]
+    pub const fn telegram(&self) -> Option<&Telegram> {
+        self.telegram.as_ref()
     }
 
     /// What copies the database while it is at work.
@@ -192,6 +204,23 @@ pub(crate) fn data_folder(config: &Config, simulated: bool) -> PathBuf {
 /// What the configuration opens for addresses that others name.
 pub(crate) fn guard(config: &Config) -> Guard {
     Guard::new(config.allow_private_targets.clone())
+}
+
+/// The bot of the configuration.
+fn telegram(config: &Config, downloads: GuardedClient, public_url: Option<&str>) -> Result<Option<Telegram>> {
+    let settings = &config.telegram;
+    let Some(token) = settings.token.clone() else { return Ok(None) };
+    if settings.webhook && public_url.is_none() {
+        return Err(Error::new(ErrorKind::InvalidInput, "read configuration")
+            .with_message("telegram.webhook: Telegram can push updates only to a public_url, and none is set."));
+    }
+    let base = public_url.filter(|_| settings.webhook).map(str::to_owned);
+    let telegram = TelegramConfig::new(token)
+        .with_api_url(settings.api_url.clone())
+        .with_allowed(settings.allowed.iter().copied())
+        .with_webhook_base(base)
+        .with_limits(settings.limits);
+    Telegram::new(telegram, downloads).map(Some)
 }
 
 fn service_url_of(text: &str) -> Result<url::Url> {

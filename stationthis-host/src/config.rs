@@ -12,6 +12,7 @@ use toml::{Table, Value};
 
 use crate::http::{CallerLimits, Origin};
 use crate::outgoing::AddressRange;
+use crate::telegram::Limits;
 
 /// Every setting with its default, as the text that `config.default.toml` holds.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
@@ -23,7 +24,7 @@ const FILE_BYTES_MAX: u64 = 256 * 1024;
 const API_KEY_CHARS_MIN: usize = 16;
 
 /// The environment variables and the keys they set.
-const VARIABLES: [(&str, &str); 18] = [
+const VARIABLES: [(&str, &str); 22] = [
     ("STATIONTHIS_LISTEN", "listen"),
     ("STATIONTHIS_PUBLIC_URL", "public_url"),
     ("STATIONTHIS_DATA_DIR", "data_dir"),
@@ -42,6 +43,10 @@ const VARIABLES: [(&str, &str); 18] = [
     ("STATIONTHIS_DURATION", "duration"),
     ("COMFY_DEPLOY_API_KEY", "comfydeploy.api_key"),
     ("COMFY_DEPLOY_API_URL", "comfydeploy.api_url"),
+    ("TELEGRAM_BOT_TOKEN", "telegram.token"),
+    ("TELEGRAM_API_URL", "telegram.api_url"),
+    ("TELEGRAM_ALLOWED", "telegram.allowed"),
+    ("TELEGRAM_WEBHOOK", "telegram.webhook"),
 ];
 
 /// The variable that names the file.
@@ -98,6 +103,8 @@ pub struct Config {
     pub duration: DurationPolicy,
     /// The ComfyDeploy account.
     pub comfydeploy: ComfyDeployConfig,
+    /// The Telegram bot.
+    pub telegram: TelegramSettings,
 }
 
 /// The ComfyDeploy account of the host.
@@ -111,6 +118,28 @@ pub struct ComfyDeployConfig {
     /// The base address of the API, without a slash at its end.
     #[serde(deserialize_with = "http_url")]
     pub api_url: String,
+}
+
+/// The Telegram bot of the host.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct TelegramSettings {
+    /// The bot's token; without one there is no bot.
+    #[serde(default, deserialize_with = "secret")]
+    pub token: Option<Secret>,
+    /// The base address of the Bot API, without a slash at its end.
+    #[serde(deserialize_with = "http_url")]
+    pub api_url: String,
+    /// The chats that are served.
+    #[serde(deserialize_with = "chats")]
+    pub allowed: Vec<i64>,
+    /// Are updates pushed to `public_url`, and not polled for?
+    #[serde(deserialize_with = "yes_or_no")]
+    pub webhook: bool,
+    /// How fast the bot speaks. No setting: Telegram's limits are what they are, but a test has no time.
+    #[serde(skip)]
+    pub limits: Limits,
 }
 
 /// What becomes of tools without a known price.
@@ -286,6 +315,26 @@ where
     let read =
         |text: &String| text.parse().map_err(|e: Error| serde::de::Error::custom(e.message().unwrap_or_default()));
     texts.iter().map(read).collect()
+}
+
+/// A list, or, as a variable has it, one text with commas.
+fn chats<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Vec<i64>, D::Error> {
+    let refused = || serde::de::Error::custom("a list of ids of chats is needed, which are whole numbers");
+    match Value::deserialize(from)? {
+        Value::String(text) => text.split(',').map(|id| id.trim().parse().map_err(|_| refused())).collect(),
+        Value::Array(list) => list.iter().map(|id| id.as_integer().ok_or_else(refused)).collect(),
+        _ => Err(refused()),
+    }
+}
+
+/// True or false, as itself or, as a variable has it, as text.
+fn yes_or_no<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<bool, D::Error> {
+    match Value::deserialize(from)? {
+        Value::Boolean(value) => Ok(value),
+        Value::String(text) if text == "true" => Ok(true),
+        Value::String(text) if text == "false" => Ok(false),
+        _ => Err(serde::de::Error::custom("true or false is needed")),
+    }
 }
 
 fn secret<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<Secret>, D::Error> {

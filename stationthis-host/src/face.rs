@@ -4,6 +4,7 @@
 //! and say the same sentences. None of them judges a value: what does not fit is left as it was written, and the
 //! [validation](stationthis_core::tool::validate) of core names the problem, which is so the same for everybody.
 
+pub mod chat;
 pub mod failure;
 pub mod input;
 pub mod summary;

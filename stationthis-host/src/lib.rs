@@ -29,6 +29,7 @@
 //! | [`story`] | all that happened to a task, a sentence for each |
 //! | [`costs`] | what ended tasks cost, added up |
 //! | [`metrics`] | what is counted and timed, for Prometheus |
+//! | [`telegram`] | a Telegram bot whose commands are the tools |
 //! | [`telemetry`] | log lines, and traces where they are wanted |
 //! | [`housekeeping`] | pruning, backing up, restoring |
 //! | [`desk`] | one way to ask a station here or behind HTTP; [`client`] is the latter |
@@ -54,6 +55,7 @@ pub mod metrics;
 pub mod outgoing;
 pub mod output;
 pub mod story;
+pub mod telegram;
 pub mod telemetry;
 pub mod user_events;
 pub mod users;

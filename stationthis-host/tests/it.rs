@@ -39,6 +39,8 @@ mod operate;
 mod outage;
 #[path = "it/outgoing.rs"]
 mod outgoing;
+#[path = "it/parity.rs"]
+mod parity;
 #[path = "it/receiver.rs"]
 mod receiver;
 #[path = "it/restore.rs"]
@@ -51,5 +53,7 @@ mod secrets;
 mod server;
 #[path = "it/slow_clients.rs"]
 mod slow_clients;
+#[path = "it/telegram.rs"]
+mod telegram;
 #[path = "it/users.rs"]
 mod users;

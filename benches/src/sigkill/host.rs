@@ -55,8 +55,15 @@ impl Host {
 
 /// The key that the host signs its webhooks to `caller` with, as it tells its operator.
 pub(super) async fn webhook_keys(program: &Path, folder: &Path, caller: &str) -> Result<SigningKeys> {
-    let told =
-        Command::new(program).args(["webhooks", "secret", caller]).current_dir(folder).env_clear().output().await?;
+    let told = Command::new(program)
+        .args(["webhooks", "secret", "--caller", caller])
+        .current_dir(folder)
+        .env_clear()
+        .output()
+        .await?;
+    if !told.status.success() {
+        bail!("the secret is not told: {}", String::from_utf8_lossy(&told.stderr));
+    }
     let secret = String::from_utf8(told.stdout)?;
     Ok(SigningKeys::new(Secret::new(secret.trim()))?)
 }

@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::cost::{CostModel, RateCard};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ProviderId;
+use crate::media::MediaSource;
 use crate::notify::{EventsNotifier, LogNotifier, Notifier};
 use crate::provider::ServiceProvider;
 use crate::registry::{RegistryPolicy, ToolRegistry};
 use crate::station::Station;
 use crate::station::engine::{Backend, Engine};
 use crate::station::events::Updates;
+use crate::station::files::GIVING_MAX;
 use crate::station::learned::Learned;
 use crate::station::metrics::Gauges;
 use crate::station::rates::Rates;
@@ -36,6 +38,7 @@ pub struct StationBuilder {
     public_url: Option<String>,
     instance: Option<String>,
     rate_override: RateCard,
+    media: Option<Arc<dyn MediaSource>>,
 }
 
 impl StationBuilder {
@@ -51,6 +54,7 @@ impl StationBuilder {
             public_url: None,
             instance: None,
             rate_override: RateCard::new("operator"),
+            media: None,
         }
     }
 
@@ -132,6 +136,14 @@ impl StationBuilder {
         self
     }
 
+    /// Where the files are that inputs name ([`FileUri`](crate::media::FileUri)). Default: nowhere, and naming one is
+    /// refused. A file is read for each task that names it, when it is submitted.
+    #[must_use]
+    pub fn media(mut self, source: Arc<dyn MediaSource>) -> Self {
+        self.media = Some(source);
+        self
+    }
+
     /// Puts the station together; spawns nothing and calls nobody.
     ///
     /// # Errors
@@ -176,6 +188,8 @@ impl StationBuilder {
             learned: Learned::default(),
             updates: Updates::default(),
             gauges: Gauges::default(),
+            media: self.media,
+            giving: Semaphore::new(GIVING_MAX),
             wake_lane,
             outbox_lanes: Mutex::default(),
             wake_inbox: Notify::new(),

@@ -21,6 +21,7 @@ use crate::notify::NotifyTarget;
 use crate::registry::{Resolution, Snapshot, Tool};
 use crate::station::engine::{Engine, missing};
 use crate::station::events::EventStream;
+use crate::station::files;
 use crate::station::metrics;
 use crate::store::{EventQuery, Inserted, LeaseChange, StoredEvent, TaskPage, TaskQuery};
 use crate::task::TaskRecord;
@@ -29,6 +30,7 @@ use crate::task::policy::UnpricedPolicy;
 use crate::task::state::TaskState;
 use crate::task::terms::{Rules, Terms};
 use crate::time::Timestamp;
+use crate::tool::problem::InputProblem;
 use crate::tool::{CostingModel, ToolDefinition};
 
 /// How often a waiting caller looks into the store: another process may have brought the task to its end.
@@ -226,6 +228,8 @@ impl Caller {
         let tool = self.resolve(&request.tool)?;
         let definition = tool.definition();
         let inputs_sent = validated(&tool, &request.inputs)?;
+        let owner = self.owner()?;
+        let file_inputs = files::to_be_given(&self.engine, &owner, &tool, &inputs_sent).await?;
         let notify = self.targets(&request.notify).await?;
         check_notes(&request)?;
         let priced = self.price(&tool, &inputs_sent)?;
@@ -240,12 +244,13 @@ impl Caller {
         });
         let terms = self.terms(definition, now.plus(allowed))?;
         let state = TaskState::accepted(now, &terms);
-        let mut task = TaskRecord::new(TaskId::generate(), self.owner()?, definition, state);
+        let mut task = TaskRecord::new(TaskId::generate(), owner, definition, state);
         task.request_hash = hash_of(definition.tool_id.as_str(), &request);
         task.idempotency_key = request.idempotency_key;
         task.initiating_event_id = request.initiating_event_id;
         task.inputs_asked = request.inputs;
         task.inputs_sent = inputs_sent;
+        task.file_inputs = file_inputs;
         task.cost_rate = priced.rate;
         task.quote = priced.quote;
         task.notify = notify;
@@ -421,10 +426,7 @@ fn absent(kind: ErrorKind, mut message: String, suggestions: &[&Arc<Tool>]) -> E
 }
 
 fn validated(tool: &Tool, inputs: &Map<String, Value>) -> Result<Map<String, Value>> {
-    tool.validator()?.check(inputs).map_err(|problems| {
-        let message = problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join(" ");
-        Error::new(ErrorKind::InvalidInput, "validate inputs").with_message(message).with_problems(problems)
-    })
+    tool.validator()?.check(inputs).map_err(InputProblem::refusal)
 }
 
 fn check_notes(request: &RunRequest) -> Result<()> {

@@ -12,7 +12,7 @@ use crate::error::{Effect, Error, ErrorKind, FailureRecord, Result, Retry};
 use crate::id::{ProviderId, RunId, TaskId};
 use crate::provider::{CancelAnswer, Lookup, LookupRequest, RunRef, SubmitRequest};
 use crate::station::engine::Engine;
-use crate::station::metrics;
+use crate::station::{files, metrics};
 use crate::store::{Claim, Claimed, LeaseChange, ProviderFilter};
 use crate::task::TaskRecord;
 use crate::task::event::{Event, TaskEvent, Witness};
@@ -182,20 +182,37 @@ async fn release(engine: &Engine, task: TaskRecord, event: Event) -> Result<()> 
     engine.apply_one(task, event, LeaseChange::Release).await.map(drop)
 }
 
-async fn submit(engine: &Engine, task: TaskRecord) -> Result<()> {
+async fn submit(engine: &Engine, mut task: TaskRecord) -> Result<()> {
     let backend = engine.backend(&task.provider_id)?.clone();
+    let mut events = Vec::new();
+    if files::must_be_given(&task, engine.now()) {
+        let until = files::lease_until(&task, engine.now());
+        task = engine.apply(task, &[], LeaseChange::Extend(until), &[]).await?;
+        let given = files::give(engine, &backend, &task).await;
+        let now = engine.now();
+        match given {
+            Ok(files) => events.push(TaskEvent::new(now, Event::FilesSent { files })),
+            Err(error) => {
+                // An attempt like any other, that provably made no run.
+                let attempts = task.state.submit_attempts.saturating_add(1);
+                let failed = submit_failed(engine, task.task_id, attempts, &error, now);
+                let events = [TaskEvent::new(now, Event::SubmitStarted), TaskEvent::new(now, failed)];
+                return engine.apply(task, &events, LeaseChange::Release, &[]).await.map(drop);
+            }
+        }
+    }
     let now = engine.now();
     // The intent is durable before the call, and the lease outlasts it: nobody takes the silence for a crash.
     let until = now.plus(engine.policy.submit_timeout.saturating_add(SUBMIT_LEASE_MARGIN));
-    let intent = TaskEvent::new(now, Event::SubmitStarted);
-    let task = engine.apply(task, &[intent], LeaseChange::Extend(until), &[]).await?;
+    events.push(TaskEvent::new(now, Event::SubmitStarted));
+    let task = engine.apply(task, &events, LeaseChange::Extend(until), &[]).await?;
     if task.state.status != TaskStatus::Submitting || task.state.times.submitting_at != Some(now) {
         // It was cancelled meanwhile.
         return engine.apply(task, &[], LeaseChange::Release, &[]).await.map(drop);
     }
-    let request =
-        SubmitRequest::new(task.task_id, task.tool_id.clone(), task.endpoint_details.clone(), task.inputs_sent.clone())
-            .with_callback(engine.callback_url(&task));
+    let inputs = files::filled(&task.inputs_sent, &task.state);
+    let request = SubmitRequest::new(task.task_id, task.tool_id.clone(), task.endpoint_details.clone(), inputs)
+        .with_callback(engine.callback_url(&task));
     let answer = bounded(engine.policy.submit_timeout, "submit run", backend.provider.submit(&request)).await;
     let now = engine.now();
     let events = match answer {
@@ -204,12 +221,14 @@ async fn submit(engine: &Engine, task: TaskRecord) -> Result<()> {
             events.extend(submission.report.map(|report| TaskEvent::new(now, reported(report))));
             events
         }
-        Err(error) => vec![TaskEvent::new(now, submit_failed(engine, &task, &error, now))],
+        Err(error) => {
+            vec![TaskEvent::new(now, submit_failed(engine, task.task_id, task.state.submit_attempts, &error, now))]
+        }
     };
     engine.apply(task, &events, LeaseChange::Release, &[]).await.map(drop)
 }
 
-fn submit_failed(engine: &Engine, task: &TaskRecord, error: &Error, now: Timestamp) -> Event {
+fn submit_failed(engine: &Engine, task: TaskId, attempts: u32, error: &Error, now: Timestamp) -> Event {
     let answered = error.http_status().is_some();
     match error.effect() {
         Effect::Unknown => Event::SubmitLost { failure: FailureRecord::from_error("submitLost", error), answered },
@@ -217,9 +236,9 @@ fn submit_failed(engine: &Engine, task: &TaskRecord, error: &Error, now: Timesta
             let failure = FailureRecord::from_error("refused", error);
             let pause = match error.retry() {
                 Retry::Never => None,
-                _ if task.state.submit_attempts >= engine.policy.submit_attempts_max => None,
+                _ if attempts >= engine.policy.submit_attempts_max => None,
                 Retry::After(pause) => Some(pause),
-                Retry::Backoff => Some(backoff(task.task_id, task.state.submit_attempts)),
+                Retry::Backoff => Some(backoff(task, attempts)),
             };
             match pause {
                 Some(pause) => Event::SubmitDeferred { failure, retry_at: now.plus(pause) },

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::cost::CostModel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{NoticeId, ProviderId, TaskId};
+use crate::media::MediaSource;
 use crate::notify::{NoticeKind, Notifier};
 use crate::provider::ServiceProvider;
 use crate::registry::ToolRegistry;
@@ -56,6 +57,9 @@ pub(crate) struct Engine {
     pub(crate) learned: Learned,
     pub(crate) updates: Updates,
     pub(crate) gauges: Gauges,
+    pub(crate) media: Option<Arc<dyn MediaSource>>,
+    /// Places for tasks whose files are given to their services.
+    pub(crate) giving: Semaphore,
     /// Something may be due now at a provider: a new task, a webhook, a wish, a free run slot.
     pub(crate) wake_lane: BTreeMap<ProviderId, Notify>,
     pub(crate) outbox_lanes: Mutex<Lanes>,

@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn each_stream_hears_of_its_own_and_leaves_nothing_behind() {
-        let (ada, eve) = (ada(), eve());
+        let (ada, eve) = (task("ada"), task("eve"));
         let updates = Updates::default();
         let mut all = updates.subscribe(None, None);
         let mut of_ada = updates.subscribe(Some(ada.caller.clone()), None);
@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(listeners(&updates), (true, 1, 1));
         updates.publish(1, &ada);
         updates.publish(2, &eve);
-        let mut heard = |stream: &mut EventStream| {
+        let heard = |stream: &mut EventStream| {
             let mut numbers = Vec::new();
             while let Some(Some(Ok(update))) = stream.next().now_or_never() {
                 numbers.push(update.seq);

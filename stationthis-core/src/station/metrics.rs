@@ -156,6 +156,7 @@ pub(super) fn committed(before: &Counters, task: &TaskRecord, events: &[TaskEven
                 }
             }
             Event::Accepted { .. }
+            | Event::FilesSent { .. }
             | Event::SubmitStarted
             | Event::Reported { witness: Witness::Webhook, .. }
             | Event::Diagnosed { .. }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::cost::{Settlement, Usage};
 use crate::error::FailureRecord;
 use crate::id::{NoticeId, RunId};
+use crate::media::SentFile;
 use crate::notify::{NotifyTarget, Receipt};
 use crate::task::report::{NodeTime, RunReport};
 use crate::task::terms::Terms;
@@ -47,6 +48,11 @@ pub enum Event {
         tool_revision: String,
         /// What holds for it until its end.
         terms: Box<Terms>,
+    },
+    /// The task's files were given to the service, for the submission that follows.
+    FilesSent {
+        /// Which, and where they are there.
+        files: Vec<SentFile>,
     },
     /// We are about to submit: from here on there may be a run.
     SubmitStarted,

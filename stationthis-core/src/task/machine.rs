@@ -47,6 +47,8 @@ pub fn step(state: &TaskState, event: &TaskEvent) -> Step {
     let at = event.at;
     match &event.what {
         Event::Accepted { .. } | Event::NoticeTried { .. } | Event::NoticeRequeued { .. } | Event::Amended { .. } => {}
+        Event::FilesSent { files } if step.awaits_submission() => step.state.sent_files.clone_from(files),
+        Event::FilesSent { .. } => {}
         Event::SubmitStarted => step.submit_started(at),
         Event::Submitted { run_id } | Event::LookupFound { run_id } => step.run_answered(run_id, at),
         Event::SubmitRefused { failure } => step.submit_refused(failure, at),
@@ -95,9 +97,14 @@ pub fn step(state: &TaskState, event: &TaskEvent) -> Step {
 }
 
 impl Step {
-    fn submit_started(&mut self, at: Timestamp) {
+    /// Is a submission of it what comes next?
+    fn awaits_submission(&self) -> bool {
         let again = self.state.status == TaskStatus::Submitting && self.state.submit_retry_at.is_some();
-        if self.state.status == TaskStatus::Accepted || again {
+        self.state.status == TaskStatus::Accepted || again
+    }
+
+    fn submit_started(&mut self, at: Timestamp) {
+        if self.awaits_submission() {
             self.state.status = TaskStatus::Submitting;
             self.state.times.submitting_at = Some(at);
             self.state.submit_attempts = self.state.submit_attempts.saturating_add(1);

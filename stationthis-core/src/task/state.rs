@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::cost::{Receipts, Settlement, Usage};
 use crate::error::FailureRecord;
 use crate::id::RunId;
+use crate::media::SentFile;
 use crate::money::Usd;
 use crate::task::output::Output;
 use crate::task::report::{NodeTime, Progress, RunReport, RunStatus, RunTimes};
@@ -152,6 +153,9 @@ pub struct TaskState {
     /// The last attempt provably had no effect; the next one is at this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submit_retry_at: Option<Timestamp>,
+    /// The files that were given to the service for the (latest) submission.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sent_files: Vec<SentFile>,
     /// The search for a run whose submission's answer was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Doubt>,
@@ -228,6 +232,7 @@ impl TaskState {
             rules: terms.rules,
             submit_attempts: 0,
             submit_retry_at: None,
+            sent_files: Vec::new(),
             doubt: None,
             ending: None,
             cancel: None,

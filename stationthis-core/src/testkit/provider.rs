@@ -42,6 +42,12 @@ pub struct Script {
     pub calls: Calls,
     /// The tasks that were submitted, in order.
     pub submitted: Vec<TaskId>,
+    /// The inputs of the last submission.
+    pub inputs: Map<String, Value>,
+    /// Answers to `upload`; without one, the file is at `https://files.example/N`.
+    pub uploads: VecDeque<Result<UploadedFile>>,
+    /// The files that were given, in order.
+    pub uploaded: Vec<UploadFile>,
 }
 
 /// How often each method was called.
@@ -72,6 +78,7 @@ pub struct ScriptedProvider {
     costs: CardCostModel,
     exactly_once: ExactlyOnce,
     webhooks: WebhookAuth,
+    uploads: bool,
     /// Closed: `submit` waits, after it was counted, until permits are added.
     submit_gate: Arc<Semaphore>,
 }
@@ -102,6 +109,7 @@ impl ScriptedProvider {
             costs: CardCostModel::new(card),
             exactly_once: ExactlyOnce::Lookup,
             webhooks: WebhookAuth::TaskUrl,
+            uploads: false,
             submit_gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
         })
     }
@@ -117,6 +125,13 @@ impl ScriptedProvider {
     #[must_use]
     pub const fn with_signatures(mut self) -> Self {
         self.webhooks = WebhookAuth::ProviderSignature;
+        self
+    }
+
+    /// That takes files.
+    #[must_use]
+    pub const fn with_uploads(mut self) -> Self {
+        self.uploads = true;
         self
     }
 
@@ -184,6 +199,7 @@ impl ServiceProvider for ScriptedProvider {
         Capabilities {
             webhooks: Some(self.webhooks),
             cancel: true,
+            upload: self.uploads,
             lookup: matches!(self.exactly_once, ExactlyOnce::Lookup | ExactlyOnce::ClientChosenId),
             diagnose: true,
             exactly_once: self.exactly_once,
@@ -200,6 +216,7 @@ impl ServiceProvider for ScriptedProvider {
             let mut script = self.script();
             script.calls.submit += 1;
             script.submitted.push(request.task_id);
+            script.inputs.clone_from(&request.inputs);
             (script.submits.pop_front(), script.calls.submit)
         };
         if let Ok(permit) = self.submit_gate.acquire().await {
@@ -228,8 +245,14 @@ impl ServiceProvider for ScriptedProvider {
         Ok(script.cancel.clone().unwrap_or_else(|| CancelAnswer::Refused("It cannot be cancelled.".to_owned())))
     }
 
-    async fn upload(&self, _: UploadFile) -> Result<UploadedFile> {
-        Err(Error::new(ErrorKind::Unsupported, "upload file"))
+    async fn upload(&self, file: UploadFile) -> Result<UploadedFile> {
+        if !self.uploads {
+            return Err(Error::new(ErrorKind::Unsupported, "upload file"));
+        }
+        let mut script = self.script();
+        script.uploaded.push(file);
+        let url = format!("https://files.example/{}", script.uploaded.len());
+        script.uploads.pop_front().unwrap_or_else(|| Ok(UploadedFile::new(url, None)))
     }
 
     async fn lookup(&self, _: &LookupRequest) -> Result<Lookup> {

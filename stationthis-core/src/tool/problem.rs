@@ -5,6 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, ErrorKind};
+
 /// One problem of one input: where, which rule, and a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -32,6 +34,14 @@ impl InputProblem {
     pub fn with_suggestion(mut self, suggestion: impl Into<String>) -> Self {
         self.suggestion = Some(suggestion.into());
         self
+    }
+}
+
+impl InputProblem {
+    /// The error of a request with these problems.
+    pub(crate) fn refusal(problems: Vec<Self>) -> Error {
+        let message = problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join(" ");
+        Error::new(ErrorKind::InvalidInput, "validate inputs").with_message(message).with_problems(problems)
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 pub use self::bounds::{MAX_DEPTH, MAX_INPUT_BYTES, MAX_MEDIA_BYTES, MAX_MEDIA_TOTAL_BYTES, MAX_VALUES};
 use self::media::MediaInputs;
+pub(crate) use self::media::MediaText;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json_doc::JsonDoc;
 use crate::tool::problem::InputProblem;
@@ -30,7 +31,7 @@ const MAX_PATTERN_BYTES: usize = 1 << 20;
 /// - more than [`MAX_INPUT_BYTES`], [`MAX_MEDIA_BYTES`], [`MAX_MEDIA_TOTAL_BYTES`], [`MAX_VALUES`] or [`MAX_DEPTH`],
 ///   as rule `tooLarge`; then the schema is not asked;
 /// - at a property with `format: "uri"` and a `contentMediaType`, as rule `media`: what is neither an http(s) URL nor
-///   a data URL of that media type. Nothing is fetched.
+///   a data URL of that media type nor a [`FileUri`](crate::media::FileUri). Nothing is fetched.
 ///
 /// ```
 /// use stationthis_core::{JsonDoc, tool::validate::InputValidator};
@@ -133,6 +134,11 @@ impl InputValidator {
             Value::Object(inputs) if problems.is_empty() => Ok(inputs),
             _ => Err(problems),
         }
+    }
+
+    /// The texts that stand for files.
+    pub(crate) fn media<'a>(&'a self, inputs: &'a Map<String, Value>) -> Vec<MediaText<'a>> {
+        self.media.texts(inputs)
     }
 
     /// Is the value right for this input, whatever the others are?

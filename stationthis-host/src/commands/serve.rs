@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use anyhow::Context;
+use stationthis_core::station::Station;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +13,7 @@ use crate::config::Config;
 use crate::http::server::ServerLimits;
 use crate::http::{self, HttpConfig};
 use crate::metrics::Metrics;
+use crate::telegram::Telegram;
 
 /// Serves until SIGTERM or an interrupt; then takes nothing more, finishes what is under way and hands back the rest.
 ///
@@ -40,12 +42,23 @@ pub async fn serve(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
         .with_backups(app.backups().clone())
         .with_host_id(app.host_id()?.into())
         .with_metrics(metrics);
-    let router = http::router(app.station().clone(), &face);
+    let mut router = http::router(app.station().clone(), &face);
+    if let Some(telegram) = app.telegram() {
+        router = router.merge(telegram.webhook_router());
+        tokio::spawn(bot(telegram.clone(), app.station().clone(), stop.clone()));
+    }
     anstream::println!("listening on http://{address}");
     http::server::serve(listener, router, face.server, stop, SHUTDOWN_GRACE).await?;
     tracing::info!("stopping");
     app.shutdown().await?;
     Ok(())
+}
+
+/// The bot, beside the rest: without it the host serves all the same.
+async fn bot(telegram: Telegram, station: Station, stop: CancellationToken) {
+    if let Err(error) = telegram.serve(station, stop).await {
+        tracing::error!(%error, message = error.message(), "the Telegram bot has stopped");
+    }
 }
 
 /// Where this host reaches itself: an address that stands for all is reached by loopback.

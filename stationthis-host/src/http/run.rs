@@ -50,7 +50,7 @@ struct QuoteBody {
 
 /// `GET /api/internal/run/{workflow_name}`: what there is to run, and what it takes.
 pub(crate) async fn show(asker: Asker, Path(name): Path<String>, request: Request) -> Result<Response, Problem> {
-    tools::described(RUN, &name, &asker, request).await
+    tools::show_at(RUN, &name, &asker, request).await
 }
 
 /// `POST /api/internal/run/{workflow_name}`.

@@ -30,7 +30,7 @@ pub(crate) async fn list(asker: Asker, headers: HeaderMap) -> Result<Response, P
 
 /// `GET /api/internal/tools/{id}`: by id or slug.
 pub(crate) async fn show(asker: Asker, Path(name): Path<String>, request: Request) -> Result<Response, Problem> {
-    described(TOOLS, &name, &asker, request).await
+    show_at(TOOLS, &name, &asker, request).await
 }
 
 /// What a refresh changed.
@@ -45,7 +45,7 @@ pub(crate) async fn changes(State(station): State<Station>) -> Result<Json<Chang
 }
 
 /// The tool of a name below `parent`, with what a run of it takes.
-pub(crate) async fn described(
+pub(crate) async fn show_at(
     parent: &str,
     name: &str,
     asker: &Asker,

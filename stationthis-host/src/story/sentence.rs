@@ -18,6 +18,14 @@ const BODY_CHARS: usize = 120;
 pub(super) fn of(event: &Event, task: &TaskRecord) -> String {
     match event {
         Event::Accepted { terms, .. } => accepted(task, terms),
+        Event::FilesSent { files } => format!(
+            "The service was given {}.",
+            files
+                .iter()
+                .map(|file| format!("{} ({}, {} bytes)", file.pointer, file.mime, file.bytes))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
         Event::SubmitStarted => "The submission began: from here on there may be a run.".to_owned(),
         Event::Submitted { run_id } => format!("The service made run {run_id}."),
         Event::SubmitRefused { failure } => format!("The service made no run and never will: {}", why(failure)),

@@ -116,9 +116,7 @@ async fn tools_show_their_schema_price_and_freshness() {
     assert_eq!(tool["inputSchema"]["additionalProperties"], false);
     let id = tool["toolId"].as_str().unwrap();
     let (_, by_id) = bench.get(&format!("/api/internal/tools/{id}")).await;
-    for (name, value) in tool.as_object().unwrap() {
-        assert_eq!(&by_id[name], value, "{name}");
-    }
+    assert_eq!(&by_id, tool);
     assert_eq!(bench.get("/api/internal/run/sdxl-portrait").await.1, by_id);
     let (status, quote) = bench.post("/api/internal/quote/sdxl-portrait", &json!({ "inputs": {} })).await;
     assert_eq!(status, 200);

@@ -78,6 +78,9 @@ fn a_settlement_says_how_it_came_about() {
     assert!(!plain.resource_changed && plain.cost_usd == "2".parse().ok());
     let same = settle(seconds(4).on(Some("GPU".to_owned())));
     assert_eq!(same, plain);
+    let elsewhere =
+        CardCostModel::default().settle(&rate, &RateCard::new("empty"), &seconds(4).on(Some("GPU".to_owned())));
+    assert_eq!(elsewhere.cost_usd, same.cost_usd, "what was pinned holds for what was quoted");
     let other = settle(seconds(4).on(Some("BIG".to_owned())));
     assert_eq!((other.resource.as_deref(), other.resource_changed), (Some("BIG"), true));
     assert_eq!((other.rate.unwrap().to_string(), other.cost_usd), ("2".to_owned(), "8".parse().ok()));

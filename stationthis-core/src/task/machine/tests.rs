@@ -125,6 +125,7 @@ fn table() -> Vec<(&'static str, Event, [S; 10])> {
     };
     vec![
         ("accepted", Event::Accepted { tool_revision: "1".into(), terms: Box::new(terms()) }, same),
+        ("files sent", Event::FilesSent { files: vec![] }, same),
         ("submit started", Event::SubmitStarted, [Su, Su, Do, Qu, Ru, Fi, Co, Fa, Ca, Ti]),
         ("submitted", Event::Submitted { run_id: run("r1") }, [Qu, Qu, Qu, Qu, Ru, Fi, Co, Fa, Ca, Ti]),
         ("submit refused", Event::SubmitRefused { failure: failure("refused") }, [Ac, Fa, Do, Qu, Ru, Fi, Co, Fa, Ca, Ti]),

@@ -41,6 +41,8 @@ pub enum Moment {
 pub enum HaltStep {
     /// [`Event::Accepted`]: the insertion of a task.
     Accepted,
+    /// [`Event::FilesSent`].
+    FilesSent,
     /// [`Event::SubmitStarted`].
     SubmitStarted,
     /// [`Event::Submitted`].
@@ -99,6 +101,8 @@ impl From<&Event> for HaltStep {
     fn from(event: &Event) -> Self {
         match event {
             Event::Accepted { .. } => Self::Accepted,
+            // Written together with what follows it.
+            Event::FilesSent { .. } => Self::FilesSent,
             Event::SubmitStarted => Self::SubmitStarted,
             Event::Submitted { .. } => Self::Submitted,
             Event::SubmitRefused { .. } => Self::SubmitRefused,

@@ -11,6 +11,7 @@ use crate::cost::{PinnedRate, Quote, RateKey, Receipts, Settlement, Unit, Usage,
 use crate::error::FailureRecord;
 use crate::id::{CallerId, IdempotencyKey, NoticeId, ProviderId, RunId, TaskId, ToolId};
 use crate::json_doc::JsonDoc;
+use crate::media::SentFile;
 use crate::money::{Price, Usd};
 use crate::notify::{NoticeKind, NotifyTarget};
 use crate::store::{
@@ -77,6 +78,7 @@ pub(crate) fn full_task() -> TaskRecord {
         endpoint_details: JsonDoc::from_value(&json!({"deploymentId": "d", "nodes": [1, 2.5, null]})),
         inputs_asked: object(json!({"prompt": "a \"cat\" \u{1f431}", "seed": u64::MAX})),
         inputs_sent: object(json!({"prompt": "a cat", "seed": -1, "strength": 0.1, "tags": [], "nested": {"a": {}}})),
+        file_inputs: vec!["/image".to_owned(), "/extras/1".to_owned()],
         cost_rate: Some(PinnedRate::new(
             Price::new(Decimal::new(337, 6)).unwrap(),
             Unit::Second,
@@ -91,6 +93,17 @@ pub(crate) fn full_task() -> TaskRecord {
         due_at: Some(at(1)),
         submit_at: Some(at(2)),
         state: full_state(),
+    }
+}
+
+fn sent_file() -> SentFile {
+    SentFile {
+        pointer: "/image".to_owned(),
+        url: "https://b.example/in.png?sig=1".to_owned(),
+        expires_at: Some(at(60)),
+        mime: "image/png".to_owned(),
+        bytes: 4,
+        sha256: "cafe".to_owned(),
     }
 }
 
@@ -121,6 +134,7 @@ fn full_state() -> TaskState {
         rules: Rules::of(&Policy::default()),
         submit_attempts: 2,
         submit_retry_at: Some(at(7)),
+        sent_files: vec![sent_file()],
         doubt: Some(Doubt {
             since: at(2),
             answered: true,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::sentence::{escape, label};
+use crate::media::FileUri;
 use crate::tool::problem::InputProblem;
 
 /// The most bytes of a URL, because servers refuse longer ones; presigned ones have up to 3,000.
@@ -36,23 +37,54 @@ impl MediaInputs {
         self.0.contains_key(name)
     }
 
-    /// One problem for each text at a media input that is neither an HTTP URL nor a fitting data URL. What is no text
-    /// is left to the schema.
+    /// One problem for each text at a media input that is neither an HTTP URL nor a fitting data URL nor the name of a
+    /// file. What is no text is left to the schema.
     pub(super) fn check(&self, inputs: &Map<String, Value>) -> Vec<InputProblem> {
-        let mut problems = Vec::new();
-        for (name, media_type) in &self.0 {
+        self.texts(inputs).iter().filter_map(check_text).collect()
+    }
+
+    /// Every text at a media input.
+    pub(super) fn texts<'a>(&'a self, inputs: &'a Map<String, Value>) -> Vec<MediaText<'a>> {
+        let mut texts = Vec::new();
+        for (name, wanted) in &self.0 {
             let pointer = format!("/{}", escape(name));
             match inputs.get(name) {
-                Some(Value::String(text)) => problems.extend(check_text(text, media_type, &pointer)),
+                Some(Value::String(text)) => texts.push(MediaText { pointer, wanted, text }),
                 Some(Value::Array(items)) => {
                     for (index, text) in items.iter().enumerate().filter_map(|(i, item)| Some((i, item.as_str()?))) {
-                        problems.extend(check_text(text, media_type, &format!("{pointer}/{index}")));
+                        texts.push(MediaText { pointer: format!("{pointer}/{index}"), wanted, text });
                     }
                 }
                 _ => {}
             }
         }
-        problems
+        texts
+    }
+}
+
+/// A text that stands for a file.
+#[derive(Clone, Debug)]
+pub(crate) struct MediaText<'a> {
+    /// Where, as a JSON pointer.
+    pub(crate) pointer: String,
+    /// The media type that is taken there.
+    wanted: &'a str,
+    pub(crate) text: &'a str,
+}
+
+impl MediaText<'_> {
+    /// The file itself?
+    pub(crate) fn is_data_url(&self) -> bool {
+        is_data_url(self.text)
+    }
+
+    pub(crate) fn problem(&self, wrong: &str) -> InputProblem {
+        InputProblem::new(&self.pointer, "media", format!("{} {wrong}.", label(&self.pointer)))
+    }
+
+    /// What is wrong with a file of this media type.
+    pub(crate) fn type_problem(&self, given: &str) -> Option<InputProblem> {
+        type_problem(given, self.wanted).map(|wrong| self.problem(&wrong))
     }
 }
 
@@ -73,15 +105,18 @@ fn starts_with(text: &str, scheme: &str) -> bool {
     text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
 }
 
-fn check_text(text: &str, media_type: &str, pointer: &str) -> Option<InputProblem> {
+fn check_text(media: &MediaText<'_>) -> Option<InputProblem> {
+    let text = media.text;
     let wrong = if is_data_url(text) {
-        data_url_problem(text, media_type)
+        data_url_problem(text, media.wanted)
     } else if starts_with(text, "https://") || starts_with(text, "http://") {
         http_url_problem(text)
+    } else if text.parse::<FileUri>().is_ok() {
+        None
     } else {
-        Some("must be an http or https URL, or a data URL".to_owned())
+        Some("must be an http or https URL, a data URL, or the uri of an uploaded file".to_owned())
     };
-    wrong.map(|wrong| InputProblem::new(pointer, "media", format!("{} {wrong}.", label(pointer))))
+    wrong.map(|wrong| media.problem(&wrong))
 }
 
 fn http_url_problem(text: &str) -> Option<String> {
@@ -103,15 +138,19 @@ fn data_url_problem(text: &str, media_type: &str) -> Option<String> {
     };
     let mut head = head.split(';').map(str::trim);
     let given = head.next().filter(|given| !given.is_empty()).unwrap_or("text/plain").to_ascii_lowercase();
-    if !fits(&given, media_type) {
-        let given: String = given.chars().take(60).collect();
-        return Some(format!("must be {media_type}; it is {given}"));
+    if let Some(wrong) = type_problem(&given, media_type) {
+        return Some(wrong);
     }
     if content.is_empty() {
         return Some("must not be an empty file".to_owned());
     }
     let is_base64 = head.any(|part| part.eq_ignore_ascii_case("base64"));
     (is_base64 && !looks_like_base64(content.as_bytes())).then(|| "must be valid base64".to_owned())
+}
+
+fn type_problem(given: &str, wanted: &str) -> Option<String> {
+    let shown = || given.chars().take(60).collect::<String>();
+    (!fits(given, wanted)).then(|| format!("must be {wanted}; it is {}", shown()))
 }
 
 /// Does a media type match one that may end in `/*`?

@@ -179,7 +179,12 @@ fn large_media_has_its_own_limit() {
     assert_eq!(media_rule(&image(4 << 20)), None);
     assert_eq!(media_rule(&image(MAX_MEDIA_BYTES)).as_deref(), Some("tooLarge"));
     let asked = json!({ "prompt": "a", "extras": [image(4), "no"] });
-    check_problem(&asked, "/extras/1", "media", "extras.1 must be an http or https URL, or a data URL.");
+    check_problem(
+        &asked,
+        "/extras/1",
+        "media",
+        "extras.1 must be an http or https URL, a data URL, or the uri of an uploaded file.",
+    );
     // Elsewhere a data URL is a text like any other.
     let asked = json!({ "prompt": image(2 << 20) });
     assert_eq!(problems(&asked)[0].1, "tooLarge");

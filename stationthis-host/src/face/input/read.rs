@@ -15,7 +15,9 @@ pub(super) fn value(kind: &FieldKind, text: &str) -> Value {
             .iter()
             .find(|choice| plain(choice) == text)
             .or(choices.iter().find(|c| plain(c) == trimmed))
-            .cloned(),
+            .cloned()
+            // Among numbers a number is meant, also one that is no choice.
+            .or_else(|| choices.iter().all(|choice| !choice.is_string()).then(|| any(trimmed))),
         FieldKind::Media(_) => Some(Value::from(trimmed)),
         FieldKind::List(entry) => list(entry, trimmed),
         FieldKind::Json => Some(any(text)),

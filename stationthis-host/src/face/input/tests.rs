@@ -17,6 +17,7 @@ fn schema() -> Value {
             "Upscale": { "type": "boolean", "default": false },
             "sampler": { "type": "string", "enum": ["euler", "ddim"] },
             "size": { "enum": [512, 768, "auto"] },
+            "scale": { "enum": [1, 2, 4] },
             "image": { "type": "string", "format": "uri", "contentMediaType": "image/*" },
             "clip": { "type": "string", "format": "uri", "contentMediaType": "video/mp4" },
             "sound": { "type": "string", "format": "uri", "contentMediaType": "audio/*" },
@@ -113,6 +114,10 @@ fn texts_become_the_values_they_stand_for() {
         ("sampler", "DDIM", json!("DDIM")),
         ("size", "768", json!(768)),
         ("size", "auto", json!("auto")),
+        ("size", "600", json!("600")),
+        ("scale", "4", json!(4)),
+        ("scale", "3", json!(3)),
+        ("scale", "large", json!("large")),
         ("image", " https://x.test/a,b.png ", json!("https://x.test/a,b.png")),
         ("images", "https://a.test/1,2.png,https://b.test/", json!(["https://a.test/1,2.png", "https://b.test/"])),
         (

@@ -95,7 +95,8 @@ fn runs_that_webhooks_named_take_turns_until_the_service_knows_one() {
 fn a_run_that_gave_way_comes_back_when_the_other_is_not_known_either() {
     let not_found = || Event::PollFailed { failure: failure("notFound") };
     let lost = after(&submitting(ExactlyOnce::IdempotencyKey), 2, lost()).state;
-    let progress = RunReport { progress: Progress::from_fraction(0.5), ..report(RunStatus::Running) };
+    let live_status = Some("KSampler".to_owned());
+    let progress = RunReport { progress: Progress::from_fraction(0.5), live_status, ..with_output(RunStatus::Running) };
     let first = after(&lost, 3, heard(Witness::Webhook, progress)).state;
     let second =
         after(&first, 4, heard(Witness::Webhook, RunReport { run_id: run("another"), ..report(RunStatus::Queued) }));
@@ -106,6 +107,7 @@ fn a_run_that_gave_way_comes_back_when_the_other_is_not_known_either() {
         (back.run_id.clone(), back.progress, back.status),
         (Some(run("r1")), Progress::from_fraction(0.5), S::Running)
     );
+    assert_eq!((back.outputs.len(), back.live_status.as_deref()), (1, Some("KSampler")));
     let answered = after(&back, 7, Event::Submitted { run_id: run("r1") }).state;
     assert_eq!((answered.run_heard, answered.rival), (false, None));
 }

@@ -59,8 +59,6 @@ pub async fn stats_count_what_is_to_be_done(fixture: &StoreFixture) {
     assert_eq!((stats.inbox, stats.oldest_webhook_at, stats.needs_review), (2, Some(at(3)), 1));
     let events = store.events(&EventQuery::default()).await.unwrap();
     assert_eq!(Some(stats.last_event), events.last().map(|event| event.seq));
-    assert!(store.prune(at(1_000), PAGE_MAX).await.unwrap() > 0);
-    assert_eq!(store.stats().await.unwrap().last_event, stats.last_event, "what was forgotten was counted");
 }
 
 /// Tasks that ended in two months, for two callers, with two tools.
@@ -193,7 +191,8 @@ pub async fn what_is_pruned_is_forgotten(fixture: &StoreFixture) {
     assert_eq!(store.events(&EventQuery::default()).await.unwrap(), []);
     assert_eq!(store.list_notices(&NoticeQuery::default()).await.unwrap().notices, []);
     assert!(store.finish_notice(notice_id(&old, "log"), &NoticeOutcome::Delivered, None).await.is_err());
-    assert_eq!(store.stats().await.unwrap(), StoreStats::default());
+    let counted = StoreStats { last_event: 3, ..StoreStats::default() };
+    assert_eq!(store.stats().await.unwrap(), counted, "only the numbers of its events are remembered");
     // The key and the run are free again, and the numbers of events go on.
     let new = TaskRecord { task_id: TaskId::generate(), revision: 1, ..old };
     assert_eq!(insert(store, &new).await, 4);

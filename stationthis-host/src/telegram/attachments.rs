@@ -1,0 +1,122 @@
+//! Files that somebody sent, as inputs of a tool.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
+use stationthis_core::ToolDefinition;
+
+use crate::face::input::{Fields, Media};
+use crate::telegram::api::FILE_BYTES_MAX;
+use crate::telegram::post::Post;
+use crate::telegram::wire::{FileRef, Message};
+
+/// A file of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attachment {
+    pub(crate) file_id: String,
+    /// Its media type; empty when Telegram does not say.
+    pub(crate) mime: String,
+    pub(crate) bytes: Option<u64>,
+}
+
+/// The files of a message: Telegram puts at most one into each, and several into an album of messages.
+pub(crate) fn of(message: &Message) -> Vec<Attachment> {
+    let attachment = |file: &FileRef, mime: &str| Attachment {
+        file_id: file.file_id.clone(),
+        mime: file.mime_type.clone().unwrap_or_else(|| mime.to_owned()).to_ascii_lowercase(),
+        bytes: file.file_size,
+    };
+    // The largest size of a picture is the last one. Pictures are always JPEG.
+    let photo = message.photo.last().map(|file| attachment(file, "image/jpeg"));
+    let video = message.video.as_ref().or(message.animation.as_ref()).map(|file| attachment(file, "video/mp4"));
+    let audio = message.audio.as_ref().map(|file| attachment(file, "audio/mpeg"));
+    let voice = message.voice.as_ref().map(|file| attachment(file, "audio/ogg"));
+    // An animation stands in `document` too.
+    let document = message.document.as_ref().filter(|_| message.animation.is_none()).map(|file| attachment(file, ""));
+    [photo, video, audio, voice, document].into_iter().flatten().collect()
+}
+
+/// Which input each file is for: those that the tool needs first, in the order of its author; a list takes all that come.
+/// Inputs that were named in words are left alone.
+///
+/// # Errors
+/// A sentence, when there is no input for one of them.
+pub(crate) fn assign(
+    tool: &ToolDefinition,
+    inputs: &Map<String, Value>,
+    files: Vec<Attachment>,
+) -> Result<Vec<(String, Attachment)>, String> {
+    let fields = Fields::of(tool);
+    let free = fields.iter().filter(|field| !inputs.contains_key(&field.name));
+    let mut slots: Vec<_> = free.filter_map(|field| Some((field, field.kind.media()?))).collect();
+    slots.sort_by_key(|(field, _)| !field.required);
+    let mut assigned = Vec::with_capacity(files.len());
+    for file in files {
+        let Some(at) = slots.iter().position(|(_, media)| fits(*media, &file.mime)) else {
+            let what = file.mime.split('/').next().filter(|kind| matches!(*kind, "image" | "video" | "audio"));
+            let what = what.map_or_else(|| "file".to_owned(), |kind| format!("file of the kind {kind}"));
+            return Err(match fields.iter().filter(|field| field.kind.media().is_some()).count() {
+                0 => format!("{} takes no files.", tool.slug),
+                _ if assigned.is_empty() => format!("{} takes no {what}.", tool.slug),
+                _ => format!("{} takes no {what} more than {}.", tool.slug, assigned.len()),
+            });
+        };
+        let Some((field, _)) = slots.get(at) else { continue };
+        assigned.push((field.name.clone(), file));
+        if !field.kind.is_list() {
+            slots.remove(at);
+        }
+    }
+    Ok(assigned)
+}
+
+fn fits(media: Media, mime: &str) -> bool {
+    match media {
+        Media::Image => mime.starts_with("image/"),
+        Media::Video => mime.starts_with("video/"),
+        Media::Audio => mime.starts_with("audio/"),
+        // Telegram knows few types of models.
+        _ => true,
+    }
+}
+
+/// Fetches the files and puts them into the inputs. Nobody but the host ever sees their addresses at Telegram, which hold
+/// the bot's token.
+///
+/// # Errors
+/// A sentence, when one cannot be fetched.
+pub(crate) async fn put(
+    post: &Post,
+    tool: &ToolDefinition,
+    inputs: &mut Map<String, Value>,
+    assigned: Vec<(String, Attachment)>,
+) -> Result<(), String> {
+    let fields = Fields::of(tool);
+    for (name, file) in assigned {
+        if file.bytes.is_some_and(|bytes| bytes > FILE_BYTES_MAX as u64) {
+            return Err("A bot can fetch files of 20 MB at most; give a larger one as name=URL.".to_owned());
+        }
+        let bytes = post.api.file(&file.file_id).await.map_err(|error| {
+            tracing::warn!(%error, "a file could not be fetched from Telegram");
+            "Your file could not be fetched from Telegram. Please send it again.".to_owned()
+        })?;
+        let value = handed_on(&bytes, &file.mime);
+        let is_list = fields.iter().any(|field| field.name == name && field.kind.is_list());
+        match inputs.get_mut(&name) {
+            Some(Value::Array(list)) => list.push(value),
+            _ if is_list => drop(inputs.insert(name, Value::Array(vec![value]))),
+            _ => drop(inputs.insert(name, value)),
+        }
+    }
+    Ok(())
+}
+
+/// The content of a file as an input.
+fn handed_on(bytes: &[u8], mime: &str) -> Value {
+    let plain = !mime.is_empty() && mime.bytes().all(|b| b.is_ascii_alphanumeric() || b"/+-.".contains(&b));
+    let mime = if plain { mime } else { "application/octet-stream" };
+    Value::String(format!("data:{mime};base64,{}", STANDARD.encode(bytes)))
+}
+
+#[cfg(test)]
+mod tests;

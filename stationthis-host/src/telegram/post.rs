@@ -1,0 +1,181 @@
+//! Sending pieces: within the pace, to where the chat is now, by whichever way gets them there.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::StreamExt;
+use reqwest::Body;
+use serde_json::{Value, json};
+
+use crate::outgoing::GuardedClient;
+use crate::telegram::address::Place;
+use crate::telegram::api::{Attached, BotApi, CallError, Called};
+use crate::telegram::book::Book;
+use crate::telegram::pace::Pace;
+use crate::telegram::piece::{Form, Media, Piece, Source, part};
+
+/// How long fetching an output and sending it on may take; see the limits of size.
+const FETCH_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(300);
+
+/// Tries of one message: a wait that Telegram asked for, a move of the chat, a lost topic, and one more.
+const TRIES: usize = 4;
+
+/// What the bot speaks with.
+#[derive(Debug)]
+pub(crate) struct Post {
+    pub(crate) api: BotApi,
+    pub(crate) pace: Pace,
+    pub(crate) book: Book,
+    /// Fetches outputs.
+    pub(crate) downloads: GuardedClient,
+}
+
+/// Why a piece was not sent.
+#[derive(Debug)]
+pub(crate) enum Unsent {
+    /// Telegram refused, or gave no answer.
+    Call(CallError),
+    /// The file is larger than may be sent.
+    TooLarge,
+    /// The file cannot be fetched. Why, in a sentence without the address.
+    Unfetched(String),
+}
+
+impl From<CallError> for Unsent {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl std::fmt::Display for Unsent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Call(error) => error.fmt(f),
+            Self::TooLarge => f.write_str("The file is too large."),
+            Self::Unfetched(reason) => write!(f, "The file cannot be fetched: {reason}"),
+        }
+    }
+}
+
+impl Post {
+    /// Sends a text, waiting as long as Telegram asks; the id of the message.
+    pub(crate) async fn say(&self, place: Place, text: &str, buttons: Option<Value>) -> Called<i64> {
+        let piece = Piece::Text { text: text.to_owned(), buttons };
+        let mut tries = TRIES;
+        loop {
+            tries -= 1;
+            match self.send(place, &piece).await {
+                Ok(id) => return Ok(id),
+                // The pace knows of the wait.
+                Err(Unsent::Call(error)) if error.retry_after().is_some() && tries > 0 => {}
+                Err(Unsent::Call(error)) => return Err(error),
+                // A text has no file.
+                Err(other) => return Err(CallError::Lost(other.to_string())),
+            }
+        }
+    }
+
+    /// Sends a piece once, in the pace of its chat; the id of the (first) message. Files are opened anew for each try.
+    pub(crate) async fn send(&self, mut place: Place, piece: &Piece) -> Result<i64, Unsent> {
+        let mut tries = TRIES;
+        loop {
+            tries -= 1;
+            place.chat = self.book.chat_now(place.chat);
+            self.pace.turn(place.chat, piece.items()).await;
+            let error = match self.call(piece, place).await {
+                Ok(id) => return Ok(id),
+                Err(Unsent::Call(error)) => error,
+                Err(other) => return Err(other),
+            };
+            self.heed(place.chat, &error);
+            if error.migrated_to().is_some() && tries > 0 {
+                // The thread and the message have other numbers there.
+                (place.thread, place.message) = (None, None);
+            } else if error.is_no_topic() && place.thread.is_some() && tries > 0 {
+                place.thread = None;
+            } else {
+                return Err(error.into());
+            }
+        }
+    }
+
+    /// Edits a status message once, when it is its turn already.
+    pub(crate) async fn edit(&self, chat: i64, message: i64, text: &str, buttons: Option<Value>) -> Called<()> {
+        // Without buttons in it, an edit takes them away.
+        let mut body = json!({ "chat_id": chat, "message_id": message, "text": text });
+        crate::telegram::piece::put(&mut body, "reply_markup", buttons);
+        match self.api.call::<Value>("editMessageText", &body).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_not_modified() => Ok(()),
+            Err(error) => {
+                self.heed(chat, &error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Notes what a refusal says about the chat.
+    fn heed(&self, chat: i64, error: &CallError) {
+        if let Some(time) = error.retry_after() {
+            tracing::info!(chat, seconds = time.as_secs(), "Telegram asks to wait");
+            self.pace.pause(chat, time);
+        }
+        if let Some(to) = error.migrated_to() {
+            self.book.move_chat(chat, to);
+        }
+    }
+
+    async fn call(&self, piece: &Piece, place: Place) -> Result<i64, Unsent> {
+        let mut files = Vec::new();
+        let over = Arc::new(AtomicBool::new(false));
+        for (index, media) in piece.media().iter().enumerate() {
+            files.extend(self.attached(media, index, &over).await?);
+        }
+        let fields = piece.fields(place);
+        let sent: Called<Value> = if files.is_empty() {
+            self.api.call(piece.method(), &fields).await
+        } else {
+            self.api.call_with(piece.method(), &fields, files).await
+        };
+        // An upload that was broken off from here looks like a lost answer.
+        let sent = if over.load(Ordering::Relaxed) { return Err(Unsent::TooLarge) } else { sent? };
+        let first = sent.as_array().and_then(|all| all.first()).unwrap_or(&sent);
+        let id = first.get("message_id").and_then(Value::as_i64);
+        id.ok_or_else(|| CallError::Lost("Telegram's answer names no message.".to_owned()).into())
+    }
+
+    /// The file as a part of an upload; nothing for one that Telegram fetches itself.
+    async fn attached(&self, media: &Media, index: usize, over: &Arc<AtomicBool>) -> Result<Option<Attached>, Unsent> {
+        let (content, bytes) = match &media.source {
+            Source::Link(_) => return Ok(None),
+            Source::Bytes(bytes) => (Body::from(bytes.clone()), Some(bytes.len() as u64)),
+            Source::Fetched(url) => self.opened(url, media.form, Arc::clone(over)).await?,
+        };
+        let (filename, mime) = (media.filename.clone(), media.mime.clone());
+        Ok(Some(Attached { part: part(index), filename, mime, content, bytes }))
+    }
+
+    /// The content behind a URL, as a stream that breaks off beyond the most that may be sent, and then says so.
+    async fn opened(&self, url: &str, form: Form, over: Arc<AtomicBool>) -> Result<(Body, Option<u64>), Unsent> {
+        let most = form.bytes_max();
+        let answer = self.downloads.get(url, FETCH_TIMEOUT).await.map_err(|e| Unsent::Unfetched(e.to_string()))?;
+        if !answer.status().is_success() {
+            return Err(Unsent::Unfetched(format!("it answers {}.", answer.status().as_u16())));
+        }
+        let length = answer.content_length();
+        if length.is_some_and(|length| length > most) {
+            return Err(Unsent::TooLarge);
+        }
+        if length.is_some() {
+            return Ok((Body::from(answer), length));
+        }
+        let mut seen = 0_u64;
+        let content = answer.bytes_stream().map(move |chunk| {
+            let chunk = chunk.map_err(|error| std::io::Error::other(error.without_url()))?;
+            seen = seen.saturating_add(chunk.len() as u64);
+            over.fetch_or(seen > most, Ordering::Relaxed);
+            if seen > most { Err(std::io::Error::other("too large")) } else { Ok(chunk) }
+        });
+        Ok((Body::wrap_stream(content), None))
+    }
+}

@@ -1,0 +1,104 @@
+//! The HTTP face: `run`, and the same in the words of `generations`.
+
+use async_trait::async_trait;
+use reqwest::{Method, StatusCode};
+use serde_json::{Map, Value, json};
+use stationthis_core::task::TaskRecord;
+use stationthis_core::tool::problem::InputProblem;
+use stationthis_core::{Error, ErrorKind};
+use stationthis_host::face::{failure, summary};
+use stationthis_host::view::ToolView;
+
+use super::corpus::{Ask, Given};
+use super::scene::{KEY, Scene};
+use super::{Face, Outcome};
+use crate::bench::answer;
+
+pub struct Run;
+pub struct Generations;
+
+#[async_trait]
+impl Face for Run {
+    fn name(&self) -> &'static str {
+        "http"
+    }
+
+    async fn price(&self, scene: &Scene, tool: &str) -> String {
+        price(scene, tool).await
+    }
+
+    async fn ask(&self, scene: &Scene, _: &str, ask: &Ask) -> Outcome {
+        let path = format!("/api/internal/run/{}?wait=30", scene.slug(ask.tool));
+        let (status, body) = call(scene, Method::POST, &path, Some(json!({ "inputs": inputs(ask) }))).await;
+        if status != StatusCode::OK {
+            return refused(status, &body);
+        }
+        made(scene, ask, serde_json::from_value(body).unwrap()).await
+    }
+}
+
+#[async_trait]
+impl Face for Generations {
+    fn name(&self) -> &'static str {
+        "generations"
+    }
+
+    async fn price(&self, scene: &Scene, tool: &str) -> String {
+        price(scene, tool).await
+    }
+
+    async fn ask(&self, scene: &Scene, _: &str, ask: &Ask) -> Outcome {
+        let wish = json!({ "toolId": scene.slug(ask.tool), "requestPayload": inputs(ask) });
+        let (status, generation) = call(scene, Method::POST, "/api/internal/generations", Some(wish)).await;
+        if status != StatusCode::CREATED {
+            return refused(status, &generation);
+        }
+        let task = format!("/api/internal/tasks/{}?wait=30", generation["generationId"].as_str().unwrap());
+        let (status, task) = call(scene, Method::GET, &task, None).await;
+        assert_eq!(status, 200);
+        made(scene, ask, serde_json::from_value(task).unwrap()).await
+    }
+}
+
+/// What HTTP gives in numbers, in the words that faces share.
+async fn price(scene: &Scene, tool: &str) -> String {
+    let path = format!("/api/internal/tools/{}", scene.slug(tool));
+    let (status, view) = call(scene, Method::GET, &path, None).await;
+    assert_eq!(status, 200);
+    summary::price(&serde_json::from_value::<ToolView>(view).unwrap())
+}
+
+async fn call(scene: &Scene, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
+    let request = scene.http.request(method, format!("{}{path}", scene.base)).bearer_auth(KEY);
+    answer(body.map(|body| request.try_clone().unwrap().json(&body)).unwrap_or(request)).await
+}
+
+fn inputs(ask: &Ask) -> Map<String, Value> {
+    let value = |given: &Given| match given {
+        Given::Value(value) => value.clone(),
+        Given::Picture => json!("data:image/png;base64,iVBORw0KGgo="),
+    };
+    ask.inputs.iter().map(|(name, given)| ((*name).to_owned(), value(given))).collect()
+}
+
+async fn made(scene: &Scene, ask: &Ask, task: TaskRecord) -> Outcome {
+    let mut outputs = Vec::new();
+    for output in &task.state.outputs {
+        outputs.push(match &output.url {
+            Some(url) => scene.http.get(url).send().await.unwrap().bytes().await.unwrap().to_vec(),
+            None => output.text.clone().unwrap().into_bytes(),
+        });
+    }
+    Outcome::Made { sent: super::sent(ask, &task.inputs_sent), cost: summary::cost(&task), outputs }
+}
+
+fn refused(status: StatusCode, problem: &Value) -> Outcome {
+    assert_eq!(status, 422, "{problem}");
+    let problems: Vec<InputProblem> = match problem.get("problems") {
+        Some(problems) => serde_json::from_value(problems.clone()).unwrap(),
+        None => return Outcome::Refused(vec![(None, problem["detail"].as_str().unwrap().to_owned())]),
+    };
+    let pointers: Vec<_> = problems.iter().map(|problem| Some(problem.pointer.clone())).collect();
+    let error = Error::new(ErrorKind::InvalidInput, "ask").with_problems(problems);
+    Outcome::Refused(pointers.into_iter().zip(failure::lines(&error)).collect())
+}
