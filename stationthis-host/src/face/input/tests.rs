@@ -126,6 +126,7 @@ fn texts_become_the_values_they_stand_for() {
             json!(["data:image/png;base64,AA==", "https://b.test"]),
         ),
         ("images", r#"["https://a.test"]"#, json!(["https://a.test"])),
+        ("images", "stationthis:file/1,stationthis:file/2", json!(["stationthis:file/1", "stationthis:file/2"])),
         ("weights", "1, .5,x", json!([1, 0.5, "x"])),
         ("weights", "", json!([])),
         ("tags", "a, b c", json!(["a", "b c"])),
