@@ -115,7 +115,12 @@ async fn check(scene: &Scene, method: Method, path: &str) {
     match (method.as_str(), path) {
         (
             "GET",
-            "/healthz" | "/readyz" | "/api/internal/openapi.json" | "/api/internal/tools" | "/api/internal/tools/{id}",
+            "/healthz"
+            | "/readyz"
+            | "/api/internal/openapi.json"
+            | "/api/internal/changes"
+            | "/api/internal/tools"
+            | "/api/internal/tools/{id}",
         )
         | ("GET", "/api/internal/run/{workflow_name}") => {
             let path = at("{id}", "sdxl-portrait").replace("{workflow_name}", "sdxl-portrait");
