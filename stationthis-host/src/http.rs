@@ -10,6 +10,7 @@
 //! | `GET /metrics` | everything that is counted, in Prometheus' text format; the operator's alone |
 //! | `GET /healthz` | 200 while the process lives |
 //! | `GET /readyz` | 200 when the store answers and there is a catalogue, else 503; each provider's state |
+//! | `GET /api/internal/openapi.json` | all of this as an OpenAPI 3.1 document, with an operation for each tool |
 //! | `GET /api/internal/tools` | `{"tools": […]}` |
 //! | `GET /api/internal/tools/{id}`, `GET /api/internal/run/{workflow_name}` | one tool with its price and typical time, by id or slug; 308 for a name of before, 410 for one of a removed tool |
 //! | `GET /api/internal/changes` | `{"change": …}`: what the last refresh changed that changed anything |
@@ -45,7 +46,10 @@
 //! | `POST /api/internal/admin/prune` | `{"pruned": …}`: how many old tasks were forgotten |
 //! | `POST /api/internal/admin/backup` | 201 and where the copy of the store is |
 //! | `POST`, `GET /api/webhook/{providerId}/{taskId}` | 200 as soon as the webhook is durable |
+//!
+//! `POST /api/telegram/webhook` is another router's: [`Telegram::webhook_router`](crate::telegram::Telegram::webhook_router).
 
+mod about;
 mod admin;
 mod asker;
 mod auth;
@@ -65,11 +69,13 @@ mod metrics;
 mod named;
 mod notices;
 mod notify;
+pub mod openapi;
 mod outputs;
 pub mod problem;
 mod query;
 mod review;
 mod router;
+mod routes;
 mod run;
 pub mod server;
 mod stream;
@@ -84,7 +90,8 @@ mod webhook;
 pub use cors::Origin;
 pub use limits::CallerLimits;
 pub(crate) use router::health_router;
-pub use router::{HttpConfig, ROUTES, Route, Scope, router, webhook_router};
+pub use router::{HttpConfig, router, webhook_router};
+pub use routes::{ROUTES, Route, Scope};
 
 /// The longest `?wait=`, in seconds: proxies commonly give up after a minute.
 pub const WAIT_S_MAX: u64 = 60;

@@ -13,6 +13,8 @@
 mod bad_input;
 #[path = "it/bench.rs"]
 mod bench;
+#[path = "it/cli.rs"]
+mod cli;
 #[path = "it/commands.rs"]
 mod commands;
 #[path = "it/conventions.rs"]

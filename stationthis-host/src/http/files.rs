@@ -6,10 +6,12 @@ use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::extract::{FromRequest, Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use stationthis_core::{CallerId, ErrorKind, Result, Timestamp};
 use tokio_util::io::ReaderStream;
 
 use crate::files::{Files, Incoming, StoredFile};
+use crate::http::about::{About, Answer, LOCATION};
 use crate::http::asker::Asker;
 use crate::http::body::DRAIN_BYTES_MAX;
 use crate::http::download;
@@ -18,6 +20,22 @@ use crate::http::router::Face;
 
 /// The one part of the form.
 const PART: &str = "file";
+
+pub(crate) const KEEP: About = About::new(
+    "Keep a file, to be named as an input",
+    &[Answer::json::<StoredFile>(201, "The file; its `uri` is the input.").with_headers(&[LOCATION])],
+)
+.form::<FileForm>()
+.problems(&[413, 422, 501]);
+
+/// What is sent: one part.
+#[derive(JsonSchema)]
+struct FileForm {
+    /// The file, with its name and type.
+    #[schemars(extend("format" = "binary"))]
+    #[allow(dead_code)]
+    file: String,
+}
 
 /// `POST /api/internal/files`: 201 when it is durable.
 pub(crate) async fn keep(asker: Asker, State(face): State<Face>, request: Request) -> Result<Response, Problem> {
@@ -55,6 +73,9 @@ async fn receive(mut incoming: Incoming, mut field: Field<'_>) -> Result<StoredF
     Ok(incoming.finish(declared.as_deref(), name.as_deref()).await?)
 }
 
+pub(crate) const SHOW: About =
+    About::new("A file", &[Answer::json::<StoredFile>(200, "What is known of it.")]).problems(&[501]);
+
 /// `GET /api/internal/files/{id}`.
 pub(crate) async fn show(
     asker: Asker,
@@ -64,6 +85,9 @@ pub(crate) async fn show(
     let (files, caller) = shelf(&face, &asker)?;
     Ok(Json(files.get(caller, &id, Timestamp::now())?))
 }
+
+pub(crate) const CONTENT: About =
+    About::new("A file's content", &[Answer::other(200, "The bytes, with their type.", "*/*")]).problems(&[501]);
 
 /// `GET /api/internal/files/{id}/content`.
 pub(crate) async fn content(
@@ -79,6 +103,10 @@ pub(crate) async fn content(
     download::harmless(headers, &file.mime, file.filename.as_deref());
     Ok(response)
 }
+
+pub(crate) const REMOVE: About =
+    About::new("Forget a file", &[Answer { content: None, ..Answer::other(204, "It is gone.", "*/*") }])
+        .problems(&[501]);
 
 /// `DELETE /api/internal/files/{id}`.
 pub(crate) async fn remove(

@@ -7,10 +7,24 @@ use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use stationthis_core::ErrorKind;
 
+use crate::http::about::{About, Answer, Header};
 use crate::http::asker::Asker;
 use crate::http::problem::Problem;
 use crate::http::router::Face;
 use crate::http::{download, frame, tasks};
+
+const RANGE: Header = Header { name: "Range", text: "A part of it, where its service gives parts." };
+
+pub(crate) const CONTENT: About = About::new(
+    "What a task gave, from here",
+    &[
+        Answer::other(200, "The bytes, with their type.", "*/*"),
+        Answer::other(206, "The part that was asked for.", "*/*"),
+        Answer::other(416, "There is no such part.", "*/*"),
+    ],
+)
+.headers(&[RANGE])
+.problems(&[410, 413, 422, 501]);
 
 /// `GET /api/internal/tasks/{id}/outputs/{n}`.
 pub(crate) async fn content(

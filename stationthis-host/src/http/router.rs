@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef, Request};
+use axum::extract::{FromRef, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, MethodRouter, get, on};
+use axum::routing::get;
 use stationthis_core::station::Station;
 use stationthis_core::{CallerId, ErrorKind, Secret};
 use tower::util::option_layer;
@@ -20,12 +20,11 @@ use crate::housekeeping::Backups;
 use crate::http::cors::{self, Origin};
 use crate::http::health::HostId;
 use crate::http::limits::CallerLimits;
+use crate::http::openapi::OpenApi;
 use crate::http::problem::Problem;
+use crate::http::routes::{ROUTES, Scope};
 use crate::http::server::ServerLimits;
-use crate::http::{
-    admin, asker, auth, costs, events, files, frame, generations, health, keys, metrics, notices, notify, outputs,
-    review, run, tasks, tools, user_events, users, webhook,
-};
+use crate::http::{asker, auth, frame, health};
 use crate::keys::ApiKeys;
 use crate::metrics::Metrics;
 use crate::outputs::Outputs;
@@ -154,6 +153,7 @@ pub(crate) struct Face {
     pub(crate) keys: Arc<ApiKeys>,
     pub(crate) backups: Option<Backups>,
     pub(crate) metrics: Option<Metrics>,
+    pub(crate) openapi: Arc<OpenApi>,
     pub(crate) files: Option<Files>,
     pub(crate) outputs: Option<Outputs>,
     pub(crate) host_id: HostId,
@@ -170,118 +170,6 @@ impl FromRef<Face> for Station {
         face.station.clone()
     }
 }
-
-/// Whom a route answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Anybody.
-    Open,
-    /// Providers: each request carries the token of its task.
-    Provider,
-    /// A caller, each with its own tasks, and the operator.
-    Caller,
-    /// The operator.
-    Operator,
-}
-
-/// One request that a host answers.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Route {
-    /// The method, in capitals.
-    pub method: &'static str,
-    /// The path, whose variable parts stand in braces.
-    pub path: &'static str,
-    /// Whom it answers.
-    pub scope: Scope,
-    filter: MethodFilter,
-    handler: fn(MethodFilter) -> MethodRouter<Face>,
-}
-
-const GET: (&str, MethodFilter) = ("GET", MethodFilter::GET);
-const POST: (&str, MethodFilter) = ("POST", MethodFilter::POST);
-const PUT: (&str, MethodFilter) = ("PUT", MethodFilter::PUT);
-const DELETE: (&str, MethodFilter) = ("DELETE", MethodFilter::DELETE);
-
-impl Route {
-    const fn new(
-        scope: Scope,
-        (method, filter): (&'static str, MethodFilter),
-        path: &'static str,
-        handler: fn(MethodFilter) -> MethodRouter<Face>,
-    ) -> Self {
-        Self { method, path, scope, filter, handler }
-    }
-}
-
-/// Every request that [`router`] answers; there is no other.
-pub static ROUTES: &[Route] = &[
-    Route::new(Scope::Open, GET, "/healthz", |f| on(f, health::live)),
-    Route::new(Scope::Open, GET, "/readyz", |f| on(f, health::ready)),
-    Route::new(Scope::Provider, GET, "/api/webhook/{provider_id}/{task_id}", |f| on(f, webhook::receive)),
-    Route::new(Scope::Provider, POST, "/api/webhook/{provider_id}/{task_id}", |f| on(f, webhook::receive)),
-    Route::new(Scope::Provider, GET, "/api/webhook/{provider_id}", |f| on(f, webhook::receive)),
-    Route::new(Scope::Provider, POST, "/api/webhook/{provider_id}", |f| on(f, webhook::receive)),
-    Route::new(Scope::Caller, GET, "/api/internal/tools", |f| on(f, tools::list)),
-    Route::new(Scope::Caller, GET, "/api/internal/tools/{id}", |f| on(f, tools::show)),
-    Route::new(Scope::Caller, GET, "/api/internal/changes", |f| on(f, tools::changes)),
-    Route::new(Scope::Caller, GET, "/api/internal/run/{workflow_name}", |f| on(f, run::show)),
-    Route::new(Scope::Caller, POST, "/api/internal/run/{workflow_name}", |f| on(f, run::run)),
-    Route::new(Scope::Caller, POST, "/api/internal/quote/{workflow_name}", |f| on(f, run::quote)),
-    Route::new(Scope::Caller, GET, "/api/internal/tasks", |f| on(f, tasks::list)),
-    Route::new(Scope::Caller, GET, "/api/internal/tasks/{id}", |f| on(f, tasks::show)),
-    Route::new(Scope::Caller, POST, "/api/internal/tasks/{id}/cancel", |f| on(f, tasks::cancel)),
-    Route::new(Scope::Caller, GET, "/api/internal/tasks/{id}/explain", |f| on(f, review::explain)),
-    Route::new(Scope::Caller, POST, "/api/internal/tasks/{id}/notices/{notice_id}/requeue", |f| {
-        on(f, notices::requeue)
-    }),
-    Route::new(Scope::Caller, GET, "/api/internal/tasks/{id}/events", |f| on(f, events::of_task)),
-    Route::new(Scope::Caller, GET, "/api/internal/events", |f| on(f, events::of_all)),
-    Route::new(Scope::Caller, GET, "/api/internal/tasks/{id}/outputs/{n}", |f| on(f, outputs::content)),
-    // How much is read of a file is the shelf's to say.
-    Route::new(Scope::Caller, POST, "/api/internal/files", |f| on(f, files::keep).layer(DefaultBodyLimit::disable())),
-    Route::new(Scope::Caller, GET, "/api/internal/files/{id}", |f| on(f, files::show)),
-    Route::new(Scope::Caller, GET, "/api/internal/files/{id}/content", |f| on(f, files::content)),
-    Route::new(Scope::Caller, DELETE, "/api/internal/files/{id}", |f| on(f, files::remove)),
-    Route::new(Scope::Caller, GET, "/api/internal/notices", |f| on(f, notices::list)),
-    Route::new(Scope::Caller, GET, "/api/internal/costs", |f| on(f, costs::show)),
-    Route::new(Scope::Caller, GET, "/api/internal/notify", |f| on(f, notify::show)),
-    Route::new(Scope::Caller, PUT, "/api/internal/notify", |f| on(f, notify::set)),
-    Route::new(Scope::Caller, GET, "/api/internal/generations", |f| on(f, generations::list)),
-    Route::new(Scope::Caller, POST, "/api/internal/generations", |f| on(f, generations::create)),
-    Route::new(Scope::Caller, GET, "/api/internal/generations/{id}", |f| on(f, generations::show)),
-    Route::new(Scope::Caller, PUT, "/api/internal/generations/{id}", |f| on(f, generations::change)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/generations", |f| on(f, generations::list)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/generations/{id}", |f| on(f, generations::show)),
-    Route::new(Scope::Caller, GET, "/api/internal/users/me", |f| on(f, users::show)),
-    Route::new(Scope::Caller, POST, "/api/internal/events", |f| on(f, user_events::record)),
-    Route::new(Scope::Caller, GET, "/api/internal/events/{id}", |f| on(f, user_events::show)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/users", |f| on(f, users::find)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/users/{caller}", |f| on(f, users::show_of)),
-    Route::new(Scope::Operator, PUT, "/api/internal/admin/users/{caller}", |f| on(f, users::set_of)),
-    Route::new(Scope::Operator, GET, "/metrics", |f| on(f, metrics::show)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/callers/{caller}/notify", |f| on(f, notify::show_of)),
-    Route::new(Scope::Operator, PUT, "/api/internal/admin/callers/{caller}/notify", |f| on(f, notify::set_of)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/keys", |f| on(f, keys::list)),
-    Route::new(Scope::Operator, POST, "/api/internal/admin/keys", |f| on(f, keys::create)),
-    Route::new(Scope::Operator, POST, "/api/internal/admin/keys/{key_id}/revoke", |f| on(f, keys::revoke)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/tasks", |f| on(f, tasks::list)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/tasks/{id}", |f| on(f, tasks::show)),
-    Route::new(Scope::Operator, POST, "/api/internal/admin/tasks/{id}/cancel", |f| on(f, tasks::cancel)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/tasks/{id}/explain", |f| on(f, review::explain)),
-    Route::new(Scope::Operator, POST, "/api/internal/admin/tasks/{id}/resolve", |f| on(f, review::resolve)),
-    Route::new(Scope::Operator, POST, "/api/internal/admin/tasks/{id}/reconcile", |f| on(f, review::reconcile)),
-    Route::new(Scope::Operator, POST, "/api/internal/admin/tasks/{id}/notices/{notice_id}/requeue", |f| {
-        on(f, notices::requeue)
-    }),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/tasks/{id}/events", |f| on(f, events::of_task)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/tasks/{id}/outputs/{n}", |f| on(f, outputs::content)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/events", |f| on(f, events::of_all)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/notices", |f| on(f, notices::list)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/costs", |f| on(f, costs::show)),
-    Route::new(Scope::Operator, POST, "/api/internal/admin/prune", |f| on(f, admin::prune)),
-    Route::new(Scope::Operator, POST, "/api/internal/admin/backup", |f| on(f, admin::backup)),
-];
 
 /// The whole HTTP face of a station.
 ///
@@ -304,7 +192,8 @@ pub fn router(station: Station, config: &HttpConfig) -> Router {
     let (backups, metrics) = (config.backups.clone(), config.metrics.clone());
     let (files, outputs) = (config.files.clone(), config.outputs.clone());
     let host_id = HostId(config.host_id.clone());
-    let face = Face { station, keys, backups, metrics, files, outputs, host_id };
+    let openapi = Arc::default();
+    let face = Face { station, keys, backups, metrics, files, outputs, openapi, host_id };
     surround(all, face, &config.server, &config.cors_origins)
 }
 
@@ -316,8 +205,16 @@ pub(crate) fn health_router(host_id: Arc<str>) -> Router {
 /// Only the webhooks of a station, for an application whose other routes are its own.
 pub fn webhook_router(station: Station) -> Router {
     let keys = Arc::new(ApiKeys::new(station.clone()));
-    let host_id = HostId::default();
-    let face = Face { station, keys, backups: None, metrics: None, files: None, outputs: None, host_id };
+    let face = Face {
+        station,
+        keys,
+        backups: None,
+        metrics: None,
+        files: None,
+        outputs: None,
+        openapi: Arc::default(),
+        host_id: HostId::default(),
+    };
     surround(routes_outside(Scope::Provider), face, &ServerLimits::default(), &[])
 }
 
