@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stationthis_core::cost::{PinnedRate, Quote};
@@ -14,7 +15,7 @@ use stationthis_core::{Timestamp, ToolDefinition};
 use crate::telegram::command_reason;
 
 /// A tool with its price of the moment, and whether its provider was there to confirm it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", try_from = "Value")]
 #[non_exhaustive]
 pub struct ToolView {
