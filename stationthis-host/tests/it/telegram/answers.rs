@@ -30,6 +30,7 @@ struct Chat {
     notifier: TelegramNotifier,
     /// Where files are.
     base: String,
+    _dir: tempfile::TempDir,
 }
 
 impl Chat {
@@ -38,8 +39,10 @@ impl Chat {
         fake.change(|state| state.world.open(ANA.0, "private").kind = "private");
         let config = TelegramConfig::new(Secret::new(TOKEN)).with_api_url(&fake.url).with_allowed([ANA.0]);
         let downloads = GuardedClient::new(Guard::default().opening_loopback()).unwrap();
-        let telegram = Telegram::new(config.with_limits(Limits::default().faster(FASTER)), downloads).unwrap();
-        Self { fake, notifier: telegram.notifier(), base: files().await }
+        let dir = tempfile::tempdir().unwrap();
+        let telegram =
+            Telegram::new(config.with_limits(Limits::default().faster(FASTER)), downloads, super::files(&dir)).unwrap();
+        Self { fake, notifier: telegram.notifier(), base: files().await, _dir: dir }
     }
 
     async fn deliver(&self, task: &TaskRecord, attempt: u32) -> Receipt {

@@ -28,7 +28,8 @@ async fn a_push_is_taken_with_the_secret_alone_and_answered_when_it_is_seen_thro
         .with_allowed([ANA.0])
         .with_webhook_base(Some(PUBLIC.to_owned()))
         .with_limits(Limits::default().faster(FASTER));
-    let telegram = Telegram::new(config, GuardedClient::new(Guard::default()).unwrap()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let telegram = Telegram::new(config, GuardedClient::new(Guard::default()).unwrap(), super::files(&dir)).unwrap();
     let base = served(telegram.webhook_router()).await;
     let station = Station::builder()
         .provider(Arc::new(ScriptedProvider::new().unwrap()))
