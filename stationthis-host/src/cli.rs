@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod callers;
+mod examples;
 pub mod exit;
 mod key_files;
 pub mod operate;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 use clap_complete::CompleteEnv;
 use stationthis_host::cli::run::own_first;
 use stationthis_host::cli::{Cli, Command, exit};
@@ -13,7 +13,12 @@ use stationthis_host::telemetry::Telemetry;
 fn main() -> ExitCode {
     // For a shell that asks what could stand where its cursor is; it answers and ends there.
     CompleteEnv::with_factory(|| completions::command(std::env::args_os())).complete();
-    let cli = Cli::parse_from(own_first(std::env::args_os().collect()));
+    let words = own_first(std::env::args_os().collect());
+    let matches = Cli::with_examples().get_matches_from(words);
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
     // Commands that end are quiet but for trouble; RUST_LOG overrides.
     let level = if matches!(cli.command, Command::Serve(_)) { "info" } else { "warn" };
     match Telemetry::start(level).map_err(Into::into).and_then(|telemetry| run(&cli, telemetry)) {

@@ -13,12 +13,16 @@
 mod bad_input;
 #[path = "it/bench.rs"]
 mod bench;
+#[path = "it/cli.rs"]
+mod cli;
 #[path = "it/commands.rs"]
 mod commands;
 #[path = "it/conventions.rs"]
 mod conventions;
 #[path = "it/events.rs"]
 mod events;
+#[path = "it/files.rs"]
+mod files;
 #[path = "it/follows.rs"]
 mod follows;
 #[path = "it/generations.rs"]
@@ -37,6 +41,8 @@ mod operate;
 mod outage;
 #[path = "it/outgoing.rs"]
 mod outgoing;
+#[path = "it/outputs.rs"]
+mod outputs;
 #[path = "it/parity.rs"]
 mod parity;
 #[path = "it/receiver.rs"]

@@ -13,10 +13,10 @@ use crate::cli::{Cli, StationArgs};
 #[command(override_usage = "stationthis run [OPTIONS] <TOOL> [--INPUT VALUE]...")]
 pub struct RunArgs {
     /// The tool, by slug, alias or id; `stationthis run TOOL --help` tells its inputs.
-    #[arg(value_name = "TOOL")]
+    #[arg(value_name = "TOOL", index = 1)]
     pub tool: String,
     /// The words that are for the tool; see [`own_first`].
-    #[arg(last = true, hide = true)]
+    #[arg(last = true, hide = true, index = 2)]
     pub words: Vec<OsString>,
     /// An input by name, for a tool that has a flag of this command's for a name. Repeatable.
     #[arg(short, long = "input", value_name = "NAME=VALUE", value_parser = parse_input)]

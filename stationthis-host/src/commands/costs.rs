@@ -121,12 +121,7 @@ mod tests {
             total("2026-11-24", "bob", "comfydeploy:b", "0"),
             total("2026-11-25", "ada", "comfydeploy:b", "0.25"),
         ];
-        let mut costs = Costs::default();
-        costs.tasks = 8;
-        costs.unknown = 1;
-        costs.cost_usd = "1.750000001".parse().unwrap();
-        costs.totals = totals;
-        costs
+        Costs { tasks: 8, unknown: 1, cost_usd: "1.750000001".parse().unwrap(), totals }
     }
 
     #[test]

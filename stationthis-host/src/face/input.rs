@@ -171,7 +171,7 @@ impl Field {
             }
             kind => kind.word(),
         };
-        match (&self.minimum, &self.maximum) {
+        match (self.minimum.as_ref().map(short), self.maximum.as_ref().map(short)) {
             (Some(low), Some(high)) => format!("{kind} from {low} to {high}"),
             (Some(low), None) => format!("{kind} from {low}"),
             (None, Some(high)) => format!("{kind} up to {high}"),
@@ -190,6 +190,12 @@ impl Field {
 #[must_use]
 pub fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Without a fraction that is nothing: 20, not 20.0.
+fn short(number: &Number) -> String {
+    let text = number.to_string();
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
 fn hint<'a>(property: &'a Value, key: &str) -> Option<&'a Value> {

@@ -107,9 +107,12 @@ mod tests {
 
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\nrest";
 
+    /// Variables, and the terminal that they speak of.
+    type Case<'a> = (&'a [(&'a str, &'a str)], Option<Terminal>);
+
     #[test]
     fn terminals_are_told_by_their_environment() {
-        let cases: [(&[(&str, &str)], Option<Terminal>); 7] = [
+        let cases: [Case<'_>; 7] = [
             (&[("TERM", "xterm-kitty")], Some(Terminal::Kitty)),
             (&[("TERM", "xterm-256color"), ("TERM_PROGRAM", "ghostty")], Some(Terminal::Kitty)),
             (&[("TERM_PROGRAM", "iTerm.app")], Some(Terminal::ITerm)),

@@ -113,7 +113,15 @@ async fn check(scene: &Scene, method: Method, path: &str) {
     };
     let at = |variable: &str, value: &str| path.replace(variable, value);
     match (method.as_str(), path) {
-        ("GET", "/healthz" | "/readyz" | "/api/internal/tools" | "/api/internal/tools/{id}")
+        (
+            "GET",
+            "/healthz"
+            | "/readyz"
+            | "/api/internal/openapi.json"
+            | "/api/internal/changes"
+            | "/api/internal/tools"
+            | "/api/internal/tools/{id}",
+        )
         | ("GET", "/api/internal/run/{workflow_name}") => {
             let path = at("{id}", "sdxl-portrait").replace("{workflow_name}", "sdxl-portrait");
             let (status, body) = scene.ask(eve, method, &path, None).await;

@@ -21,7 +21,7 @@ mod pictures;
 #[path = "telegram/pushed.rs"]
 mod pushed;
 #[path = "telegram/rules.rs"]
-mod rules;
+pub mod rules;
 #[path = "telegram/world.rs"]
 pub mod world;
 

@@ -81,7 +81,7 @@ fn addresses(text: &str) -> Vec<&str> {
 fn is_address(text: Option<&str>) -> bool {
     let starts =
         |scheme: &str| text.and_then(|t| t.get(..scheme.len())).is_some_and(|t| t.eq_ignore_ascii_case(scheme));
-    ["http://", "https://", "data:"].into_iter().any(starts)
+    ["http://", "https://", "data:", "stationthis:"].into_iter().any(starts)
 }
 
 impl Media {

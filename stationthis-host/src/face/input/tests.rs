@@ -13,7 +13,7 @@ fn schema() -> Value {
                 "x-stationthis": { "order": 0, "kind": "text" } },
             "steps": { "type": "integer", "minimum": 1, "maximum": 60, "default": 28,
                 "x-stationthis": { "order": 1, "step": 1, "group": "Sampling" } },
-            "guidance_scale": { "type": "number", "minimum": 0.5, "x-stationthis": { "order": 2, "advanced": true } },
+            "guidance_scale": { "type": "number", "minimum": 0.5, "maximum": 20.0, "x-stationthis": { "order": 2, "advanced": true } },
             "Upscale": { "type": "boolean", "default": false },
             "sampler": { "type": "string", "enum": ["euler", "ddim"] },
             "size": { "enum": [512, 768, "auto"] },
@@ -62,7 +62,8 @@ fn a_field_says_what_its_schema_says() {
     let steps = fields.find("steps").unwrap();
     assert_eq!((steps.hint(), steps.default_text()), ("integer from 1 to 60".to_owned(), Some("28".to_owned())));
     assert_eq!((steps.group.as_deref(), steps.step.as_ref().unwrap().as_u64()), (Some("Sampling"), Some(1)));
-    assert!(fields.find("guidance_scale").unwrap().advanced);
+    let scale = fields.find("guidance_scale").unwrap();
+    assert_eq!((scale.advanced, scale.hint().as_str()), (true, "number from 0.5 to 20"));
     let limit = fields.find("limit").unwrap();
     assert_eq!((limit.title.as_str(), limit.nullable, limit.hint().as_str()), ("Limit", true, "integer up to 9"));
 }
@@ -125,6 +126,7 @@ fn texts_become_the_values_they_stand_for() {
             json!(["data:image/png;base64,AA==", "https://b.test"]),
         ),
         ("images", r#"["https://a.test"]"#, json!(["https://a.test"])),
+        ("images", "stationthis:file/1,stationthis:file/2", json!(["stationthis:file/1", "stationthis:file/2"])),
         ("weights", "1, .5,x", json!([1, 0.5, "x"])),
         ("weights", "", json!([])),
         ("tags", "a, b c", json!(["a", "b c"])),

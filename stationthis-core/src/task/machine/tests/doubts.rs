@@ -1,6 +1,7 @@
 //! What the seeded campaign found: answers, refusals and webhooks that say less than they seem to.
 
 use super::*;
+use crate::cost::Unit;
 use crate::task::report::Progress;
 
 fn submitting(class: ExactlyOnce) -> TaskState {
@@ -110,4 +111,26 @@ fn a_run_that_gave_way_comes_back_when_the_other_is_not_known_either() {
     assert_eq!((back.outputs.len(), back.live_status.as_deref()), (1, Some("KSampler")));
     let answered = after(&back, 7, Event::Submitted { run_id: run("r1") }).state;
     assert_eq!((answered.run_heard, answered.rival), (false, None));
+}
+
+#[test]
+fn a_run_that_comes_back_has_all_that_was_heard_of_it() {
+    let not_found = || Event::PollFailed { failure: failure("notFound") };
+    let lost = after(&submitting(ExactlyOnce::IdempotencyKey), 2, lost()).state;
+    let mut report = RunReport {
+        resource: Some("A10G".to_owned()),
+        usage: Some(Usage::of(Unit::Credit, 3.into(), UsageBasis::Reported)),
+        failure: Some(failure("oom")),
+        ..report(RunStatus::Failed)
+    };
+    report.times.ended_at = Some(at(2));
+    let first = after(&lost, 3, heard(Witness::Webhook, report)).state;
+    let second = after(&first, 4, hook_about("another", RunStatus::Running)).state;
+    let turned = after(&second, 5, not_found()).state;
+    assert_eq!((turned.run_id.clone(), turned.ending.clone()), (Some(run("another")), None));
+    let back = after(&turned, 6, not_found()).state;
+    assert_eq!((back.run_id, back.status), (first.run_id, S::Finalizing));
+    assert_eq!((back.provider_times, back.resource), (first.provider_times, first.resource));
+    assert_eq!(back.reported_usage, first.reported_usage);
+    assert_eq!(back.ending.unwrap().failure, Some(failure("oom")));
 }
