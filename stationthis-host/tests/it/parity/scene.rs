@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use serde_json::json;
+use stationthis_core::FailureRecord;
 use stationthis_core::cost::{RateCard, RateKey, Unit};
 use stationthis_core::station::{Station, StationHandle};
 use stationthis_core::task::output::{Output, OutputKind};
@@ -25,7 +26,7 @@ use super::telegram::CHATS;
 use crate::telegram::fake::{Fake, TOKEN};
 use crate::telegram::world::FASTER;
 
-use super::corpus::{Price, Tool, tools};
+use super::corpus::{Price, Run, Tool, tools};
 
 pub const KEY: &str = "correct-horse-battery";
 
@@ -54,6 +55,8 @@ impl Scene {
         let made = serve(Router::new().route("/made.png", get(|| async { PICTURE }))).await;
         let mut policy = Policy::default();
         policy.poll_interval_min = Duration::from_millis(20);
+        // The provider knows no more of a failure than it reports.
+        policy.diagnose_wait = Duration::ZERO;
         let fake = Fake::start().await;
         let dir = tempfile::tempdir().unwrap();
         let files = crate::telegram::files(&dir);
@@ -125,9 +128,17 @@ fn provider(tool: &Tool, picture: &str) -> ScriptedProvider {
     definition.limits.run_timeout_s = Some(300);
     let provider = ScriptedProvider::named(id.as_str()).unwrap().with_uploads().offering(definition, card);
     let mut report = RunReport::new(RunId::new(ANY_RUN).unwrap(), RunStatus::Succeeded, "done");
-    let mut image = Output::file(OutputKind::Image, picture);
-    image.filename = Some("made.png".to_owned());
-    report.outputs = vec![image, Output::text(TEXT)];
+    match tool.run {
+        Run::Well => {
+            let mut image = Output::file(OutputKind::Image, picture);
+            image.filename = Some("made.png".to_owned());
+            report.outputs = vec![image, Output::text(TEXT)];
+        }
+        Run::Badly(reason) => {
+            report.status = RunStatus::Failed;
+            report.failure = Some(FailureRecord::new("runFailed", reason));
+        }
+    }
     let start = Timestamp::from_micros(1_764_000_000_000_000);
     report.times = RunTimes {
         created_at: Some(start),
