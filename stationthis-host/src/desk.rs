@@ -3,6 +3,7 @@
 mod callers;
 mod operate;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -11,7 +12,7 @@ use serde_json::{Map, Value, json};
 use stationthis_core::station::{Caller, QuoteAnswer, RunRequest};
 use stationthis_core::store::TaskQuery;
 use stationthis_core::task::TaskRecord;
-use stationthis_core::{IdempotencyKey, Result, TaskId};
+use stationthis_core::{IdempotencyKey, Result, TaskId, ToolDefinition, ToolId};
 
 use crate::app::{self, App, Service};
 use crate::client::HostClient;
@@ -95,6 +96,18 @@ impl Desk {
                 discover(app, true).await?;
                 Ok(ToolView::all(caller))
             }
+        }
+    }
+
+    /// The slugs of tools as they are known by now, by their ids; a station of our own asks nobody.
+    ///
+    /// # Errors
+    /// `Unavailable` while the host cannot be reached.
+    pub async fn slugs(&self) -> Result<BTreeMap<ToolId, String>> {
+        let named = |tool: &ToolDefinition| (tool.tool_id.clone(), tool.slug.clone());
+        match &self.place {
+            Place::Host(..) => Ok(self.tools().await?.iter().map(|tool| named(&tool.definition)).collect()),
+            Place::Own(_, caller) => Ok(caller.tools().tools().iter().map(|tool| named(tool.definition())).collect()),
         }
     }
 

@@ -48,7 +48,7 @@ pub fn code(error: &anyhow::Error) -> u8 {
         return u8::try_from(error.exit_code()).unwrap_or(2);
     }
     let refused = |error: &Error| match error.kind() {
-        ErrorKind::NotFound | ErrorKind::Unpriced => true,
+        ErrorKind::NotFound | ErrorKind::Gone | ErrorKind::Unpriced => true,
         _ => !error.problems().is_empty(),
     };
     if error.downcast_ref::<Error>().is_some_and(refused) { 3 } else { 1 }

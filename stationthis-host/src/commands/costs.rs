@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 use stationthis_core::store::Total;
-use stationthis_core::{Error, ErrorKind, Result, Usd};
+use stationthis_core::{Error, ErrorKind, Result, ToolId, Usd};
 
 use crate::cli::operate::{CostsArgs, CostsBy};
 use crate::config::Config;
@@ -23,12 +23,14 @@ pub async fn costs(config: &Config, args: &CostsArgs) -> anyhow::Result<()> {
     let span = if args.by.contains(&CostsBy::Day) { Span::Day } else { Span::Month };
     let desk = super::open(config, &args.station).await?;
     let costs = desk.costs(args.month.clone(), span, args.all).await;
+    // Without them ids are shown, which is no reason to show nothing.
+    let slugs = if args.station.json { BTreeMap::new() } else { desk.slugs().await.unwrap_or_default() };
     desk.close().await?;
     let costs = costs?;
     if args.station.json {
         anstream::println!("{:#}", json!(costs));
     } else {
-        anstream::println!("{}", chart(&costs, &args.by)?);
+        anstream::println!("{}", chart(&costs, &args.by, &slugs)?);
     }
     Ok(())
 }
@@ -42,10 +44,10 @@ struct Sum {
 }
 
 /// A line for each sum with a bar beside it, and the whole below.
-fn chart(costs: &Costs, by: &[CostsBy]) -> Result<String> {
+fn chart(costs: &Costs, by: &[CostsBy], slugs: &BTreeMap<ToolId, String>) -> Result<String> {
     let mut sums: BTreeMap<Vec<String>, Sum> = BTreeMap::new();
     for total in &costs.totals {
-        let sum = sums.entry(by.iter().map(|part| label(total, *part)).collect()).or_default();
+        let sum = sums.entry(by.iter().map(|part| label(total, *part, slugs)).collect()).or_default();
         let too_large = || Error::new(ErrorKind::Corrupt, "add up costs").with_message("The sum is out of range.");
         sum.tasks += total.tasks;
         sum.unknown += total.unknown;
@@ -78,13 +80,13 @@ const fn heading(part: CostsBy) -> &'static str {
     }
 }
 
-fn label(total: &Total, part: CostsBy) -> String {
+fn label(total: &Total, part: CostsBy, slugs: &BTreeMap<ToolId, String>) -> String {
     match part {
         // What was forgotten by an early version is known by its month.
         CostsBy::Day => total.day.clone().unwrap_or_else(|| format!("{} (whole)", total.month)),
         CostsBy::Month => total.month.clone(),
         CostsBy::Caller => total.caller.to_string(),
-        CostsBy::Tool => total.tool_id.to_string(),
+        CostsBy::Tool => slugs.get(&total.tool_id).cloned().unwrap_or_else(|| total.tool_id.to_string()),
     }
 }
 
@@ -127,7 +129,8 @@ mod tests {
     #[test]
     fn sums_are_of_what_is_asked_for_with_bars() {
         let by = [vec![CostsBy::Day], vec![CostsBy::Month], vec![CostsBy::Caller, CostsBy::Tool]];
-        let charts: Vec<String> = by.iter().map(|by| chart(&costs(), by).unwrap()).collect();
+        let slugs = BTreeMap::from([("comfydeploy:a".parse().unwrap(), "portrait".to_owned())]);
+        let charts: Vec<String> = by.iter().map(|by| chart(&costs(), by, &slugs).unwrap()).collect();
         insta::assert_snapshot!(charts.join("\n\n"));
     }
 
