@@ -112,8 +112,9 @@ pub struct SentFile {
     pub sha256: String,
 }
 
-/// The usual ending of a file's name, from which services guess its type.
-pub(crate) fn ending_of(mime: &str) -> &str {
+/// The usual ending of the name of a file of this media type, without the dot: services guess types from names.
+#[must_use]
+pub fn ending_of(mime: &str) -> &str {
     match mime {
         "image/jpeg" | "image/jpg" => "jpg",
         "image/svg+xml" => "svg",

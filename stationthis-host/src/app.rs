@@ -11,13 +11,15 @@ use stationthis_core::cost::RateCard;
 use stationthis_core::station::{Caller, Station, StationHandle};
 use stationthis_core::store::{SqliteStore, TaskStore};
 use stationthis_core::task::policy::{Policy, UnpricedPolicy};
-use stationthis_core::{CallerId, Error, ErrorKind, Result, Secret, SystemClock};
+use stationthis_core::{CallerId, Error, ErrorKind, Result, Secret, SystemClock, Timestamp};
 
 use crate::client::is_local;
 use crate::config::{Config, Unpriced};
 use crate::data_dir::DataDir;
+use crate::files::Files;
 use crate::housekeeping::Backups;
 use crate::outgoing::{Guard, GuardedClient, WebhookNotifier};
+use crate::outputs::Outputs;
 use crate::telegram::{Telegram, TelegramConfig};
 
 /// The name under which a host holds its work: its data folder has one holder, so this is its alone, and the same
@@ -61,6 +63,7 @@ pub struct App {
     handle: StationHandle,
     downloads: GuardedClient,
     backups: Backups,
+    files: Files,
     telegram: Option<Telegram>,
     sim: Option<SimServer>,
     /// Held for its lock too.
@@ -88,6 +91,8 @@ impl App {
         let store: Arc<dyn TaskStore> = database;
         #[cfg(feature = "testkit")]
         let store = crate::halt::wrapped(store)?;
+        let files = Files::open(data.files(), config.file_limits(), Timestamp::now())?;
+        files.keep_swept();
         let mut builder = Station::builder()
             .provider(Arc::new(provider))
             .store(store)
@@ -95,6 +100,7 @@ impl App {
             .notifier(Arc::new(webhooks))
             .public_url(public_url)
             .policy(policy(config))
+            .media(Arc::new(files.clone()))
             .instance(INSTANCE);
         if let Some(telegram) = &telegram {
             builder = builder.notifier(Arc::new(telegram.notifier()));
@@ -104,7 +110,7 @@ impl App {
         }
         let station = builder.build()?;
         let handle = station.start().await?;
-        Ok(Self { station, handle, downloads, backups, telegram, sim, data })
+        Ok(Self { station, handle, downloads, backups, files, telegram, sim, data })
     }
 
     /// What tells this host from others; see [`DataDir::host_id`].
@@ -133,6 +139,12 @@ impl App {
         &self.downloads
     }
 
+    /// Outputs of tasks, fetched with [`downloads`](Self::downloads).
+    #[must_use]
+    pub fn outputs(&self) -> Outputs {
+        Outputs::new(self.downloads.clone())
+    }
+
     /// The Telegram bot, when one is configured; [`Telegram::serve`] sets it to work.
     #[must_use]
     pub const fn telegram(&self) -> Option<&Telegram> {
@@ -143,6 +155,12 @@ impl App {
     #[must_use]
     pub const fn backups(&self) -> &Backups {
         &self.backups
+    }
+
+    /// The files that callers keep here.
+    #[must_use]
+    pub const fn files(&self) -> &Files {
+        &self.files
     }
 
     /// The station as this host's own caller.

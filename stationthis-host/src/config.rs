@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 use stationthis_core::cost::DurationPolicy;
 use stationthis_core::{Error, ErrorKind, Result, Secret};
 use toml::{Table, Value};
 
+use crate::files::FileLimits;
 use crate::http::{CallerLimits, Origin};
 use crate::outgoing::AddressRange;
 use crate::telegram::Limits;
@@ -20,11 +22,14 @@ pub const DEFAULTS: &str = include_str!("config.default.toml");
 /// A configuration file is a page or two; more is the wrong file.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
 
+/// Bytes.
+const MIB: u64 = 1024 * 1024;
+
 /// Shorter API keys can be guessed over a network.
 const API_KEY_CHARS_MIN: usize = 16;
 
 /// The environment variables and the keys they set.
-const VARIABLES: [(&str, &str); 22] = [
+const VARIABLES: [(&str, &str); 25] = [
     ("STATIONTHIS_LISTEN", "listen"),
     ("STATIONTHIS_PUBLIC_URL", "public_url"),
     ("STATIONTHIS_DATA_DIR", "data_dir"),
@@ -32,6 +37,9 @@ const VARIABLES: [(&str, &str); 22] = [
     ("STATIONTHIS_RATE_LIMIT_PER_MIN", "rate_limit_per_min"),
     ("STATIONTHIS_RATE_LIMIT_BURST", "rate_limit_burst"),
     ("STATIONTHIS_WAITS_PER_CALLER", "waits_per_caller"),
+    ("STATIONTHIS_FILE_MAX_MIB", "file_max_mib"),
+    ("STATIONTHIS_FILES_PER_CALLER_MIB", "files_per_caller_mib"),
+    ("STATIONTHIS_FILES_KEPT_H", "files_kept_h"),
     ("STATIONTHIS_CORS_ORIGINS", "cors_origins"),
     ("STATIONTHIS_RATES", "rates"),
     ("STATIONTHIS_ALLOW_PRIVATE_TARGETS", "allow_private_targets"),
@@ -76,6 +84,15 @@ pub struct Config {
     /// Requests of each caller that wait for a task's end, and its streams of events, at the same time.
     #[serde(deserialize_with = "waits")]
     pub waits_per_caller: usize,
+    /// MiB of one file that a caller keeps here.
+    #[serde(deserialize_with = "file_mib")]
+    pub file_max_mib: u64,
+    /// MiB of all files of a caller.
+    #[serde(deserialize_with = "caller_mib")]
+    pub files_per_caller_mib: u64,
+    /// Hours for which a file is kept.
+    #[serde(deserialize_with = "kept_h")]
+    pub files_kept_h: u64,
     /// Where web pages come from that may use the HTTP API from a browser.
     #[serde(deserialize_with = "list")]
     pub cors_origins: Vec<Origin>,
@@ -213,6 +230,16 @@ impl Config {
         CallerLimits::new(self.rate_limit_per_min, self.rate_limit_burst, self.waits_per_caller)
     }
 
+    /// What is kept of callers' files.
+    #[must_use]
+    pub const fn file_limits(&self) -> FileLimits {
+        FileLimits::new(
+            self.file_max_mib.saturating_mul(MIB),
+            self.files_per_caller_mib.saturating_mul(MIB),
+            Duration::from_secs(self.files_kept_h.saturating_mul(3600)),
+        )
+    }
+
     /// Refuses an address that others can reach when no key protects it.
     ///
     /// # Errors
@@ -273,7 +300,7 @@ fn merge(table: &mut Table, over: Table) {
 
 /// Sets a dotted key from text: a whole number where the text is one and the key counts something, else text.
 fn set(table: &mut Table, key: &str, text: &str) {
-    let counts = ["_s", "_ms", "_min", "_burst", "_per_caller"].iter().any(|end| key.ends_with(end));
+    let counts = ["_s", "_ms", "_min", "_burst", "_per_caller", "_mib", "_h"].iter().any(|end| key.ends_with(end));
     let value = text.parse().ok().filter(|_| counts).map_or_else(|| Value::String(text.to_owned()), Value::Integer);
     match key.split_once('.') {
         Some((section, key)) => {
@@ -377,6 +404,21 @@ fn lookup_interval<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Op
 fn absent_after<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<u64>, D::Error> {
     // An hour: the default time in which a task has to start.
     whole(from, 100, 3_600_000)
+}
+
+fn file_mib<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<u64, D::Error> {
+    // A file is in memory while it is given to its service; ComfyDeploy takes 250.
+    whole(from, 1, 250).map(Option::unwrap_or_default)
+}
+
+fn caller_mib<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<u64, D::Error> {
+    // A terabyte.
+    whole(from, 1, 1024 * 1024).map(Option::unwrap_or_default)
+}
+
+fn kept_h<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<u64, D::Error> {
+    // A month: these are inputs on their way, no archive.
+    whole(from, 1, 720).map(Option::unwrap_or_default)
 }
 
 fn requests<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<NonZeroU32, D::Error> {

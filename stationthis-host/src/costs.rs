@@ -1,12 +1,13 @@
 //! What ended tasks cost, added up.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stationthis_core::station::Caller;
 use stationthis_core::store::{Total, TotalsQuery};
 use stationthis_core::{Error, ErrorKind, Result, Usd};
 
 /// What time one sum is of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Span {
     /// A month (UTC).
@@ -28,7 +29,7 @@ impl Span {
 }
 
 /// Sums over ended tasks, pruned ones too.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Costs {

@@ -65,6 +65,12 @@ impl DataDir {
         self.path.join("backups")
     }
 
+    /// Where callers' files are.
+    #[must_use]
+    pub fn files(&self) -> PathBuf {
+        self.path.join("files")
+    }
+
     /// What tells this folder's host from others: a random word, made at the first start. No secret.
     ///
     /// # Errors
@@ -111,7 +117,7 @@ pub fn host_id_in(folder: &Path) -> Option<String> {
 }
 
 /// Makes the folder where it is missing, for its owner only.
-fn make(path: &Path) -> Result<()> {
+pub(crate) fn make(path: &Path) -> Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -3,6 +3,7 @@
 mod change;
 mod status;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use stationthis_core::notify::NotifyTarget;
@@ -20,7 +21,7 @@ const RUN_ID: &str = "run_id";
 const COST_RATE: &str = "costRate";
 
 /// A task as a generation: a view, made anew each time. What is not in it is on the task, whose id is the generation's.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Generation {

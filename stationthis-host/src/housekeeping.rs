@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stationthis_core::station::Station;
 use stationthis_core::store::SqliteStore;
@@ -35,7 +36,7 @@ pub async fn back_up(data: &DataDir, path: &Path) -> Result<Backup> {
 pub const PRUNE_DAYS_MAX: u32 = 36_500;
 
 /// What was pruned.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Pruned {

@@ -10,6 +10,7 @@
 //! | `GET /metrics` | everything that is counted, in Prometheus' text format; the operator's alone |
 //! | `GET /healthz` | 200 while the process lives |
 //! | `GET /readyz` | 200 when the store answers and there is a catalogue, else 503; each provider's state |
+//! | `GET /api/internal/openapi.json` | all of this as an OpenAPI 3.1 document, with an operation for each tool |
 //! | `GET /api/internal/tools` | `{"tools": […]}` |
 //! | `GET /api/internal/tools/{id}`, `GET /api/internal/run/{workflow_name}` | one tool with its price and typical time, by id or slug; 308 for a name of before, 410 for one of a removed tool |
 //! | `GET /api/internal/changes` | `{"change": …}`: what the last refresh changed that changed anything |
@@ -21,6 +22,10 @@
 //! | `GET /api/internal/tasks/{id}/explain` | the task with all that happened to it, and a sentence for each |
 //! | `GET /api/internal/tasks/{id}/events` | server-sent events of one task, until its end; `?after=`, `Last-Event-ID` |
 //! | `GET /api/internal/events` | server-sent events of all tasks of the caller |
+//! | `GET /api/internal/tasks/{id}/outputs/{n}` | the content of an output; `Range` |
+//! | `POST /api/internal/files` | 201 and the file, sent as `multipart/form-data`, to be named by inputs |
+//! | `GET`, `DELETE /api/internal/files/{id}` | what is known of the file; it is removed |
+//! | `GET /api/internal/files/{id}/content` | its content |
 //! | `GET /api/internal/notices` | `{"notices": […], "nextCursor": …}`; `?state=&task=&limit=&cursor=` |
 //! | `POST /api/internal/tasks/{id}/notices/{noticeId}/requeue` | `{"requeued": …}`: a dead notice is tried again |
 //! | `GET /api/internal/costs` | what ended tasks cost, in sums; `?month=&by=` |
@@ -41,15 +46,20 @@
 //! | `POST /api/internal/admin/prune` | `{"pruned": …}`: how many old tasks were forgotten |
 //! | `POST /api/internal/admin/backup` | 201 and where the copy of the store is |
 //! | `POST`, `GET /api/webhook/{providerId}/{taskId}` | 200 as soon as the webhook is durable |
+//!
+//! `POST /api/telegram/webhook` is another router's: [`Telegram::webhook_router`](crate::telegram::Telegram::webhook_router).
 
+mod about;
 mod admin;
 mod asker;
 mod auth;
 pub mod body;
 mod cors;
 mod costs;
+mod download;
 mod etag;
 mod events;
+mod files;
 pub mod frame;
 mod generations;
 mod health;
@@ -59,10 +69,13 @@ mod metrics;
 mod named;
 mod notices;
 mod notify;
+pub mod openapi;
+mod outputs;
 pub mod problem;
 mod query;
 mod review;
 mod router;
+mod routes;
 mod run;
 pub mod server;
 mod stream;
@@ -77,7 +90,8 @@ mod webhook;
 pub use cors::Origin;
 pub use limits::CallerLimits;
 pub(crate) use router::health_router;
-pub use router::{HttpConfig, ROUTES, Route, Scope, router, webhook_router};
+pub use router::{HttpConfig, router, webhook_router};
+pub use routes::{ROUTES, Route, Scope};
 
 /// The longest `?wait=`, in seconds: proxies commonly give up after a minute.
 pub const WAIT_S_MAX: u64 = 60;

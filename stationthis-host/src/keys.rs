@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use stationthis_core::station::Station;
@@ -37,7 +38,7 @@ pub const EXPIRES_IN_DAYS_MAX: u32 = 3650;
 const PUT_ATTEMPTS: usize = 8;
 
 /// A key as it is listed: everything but the key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct ApiKey {
@@ -67,16 +68,18 @@ impl ApiKey {
 }
 
 /// A wish for a key.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct KeyWish {
     /// Who requests with it act for.
     pub caller: CallerId,
     /// What it is for; at most 100 characters.
+    #[schemars(length(max = 100))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// Days until it ends by itself, 1 to 3650; without them it does not.
+    #[schemars(range(min = 1, max = 3650))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in_days: Option<u32>,
 }

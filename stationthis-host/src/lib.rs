@@ -45,6 +45,7 @@ pub mod costs;
 pub mod data_dir;
 pub mod desk;
 pub mod face;
+pub mod files;
 pub mod generations;
 #[cfg(feature = "testkit")]
 mod halt;
@@ -54,6 +55,7 @@ pub mod keys;
 pub mod metrics;
 pub mod outgoing;
 pub mod output;
+pub mod outputs;
 pub mod story;
 pub mod telegram;
 pub mod telemetry;

@@ -2,6 +2,7 @@
 
 mod sentence;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stationthis_core::station::{Caller, Explanation, Station};
@@ -14,7 +15,7 @@ use stationthis_core::{Error, ErrorKind, Result, TaskId, Timestamp};
 use crate::user_events::{UserEvent, UserEvents};
 
 /// A task with all that happened to it, in order, and a sentence for each.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Story {
@@ -30,7 +31,7 @@ pub struct Story {
 }
 
 /// One thing that happened to a task.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct StoryEvent {

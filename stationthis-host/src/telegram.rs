@@ -52,6 +52,7 @@ use stationthis_core::{Error, ErrorKind, Result, Secret};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use menu::command_reason;
 pub use notifier::TelegramNotifier;
 pub use pace::Limits;
 

@@ -1,6 +1,7 @@
 //! Events: what users did, so that a task can name what led to it.
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -22,7 +23,7 @@ const TYPE_BYTES_MAX: usize = 64;
 const PLATFORM_BYTES_MAX: usize = 64;
 
 /// What a user did, to be recorded.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct NewUserEvent {
@@ -79,7 +80,7 @@ impl NewUserEvent {
 }
 
 /// What a user did.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct UserEvent {

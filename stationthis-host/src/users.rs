@@ -1,6 +1,7 @@
 //! Users: a caller and who they are on other platforms.
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use stationthis_core::station::Station;
@@ -30,7 +31,7 @@ const NAME_CHARS_MAX: usize = 100;
 const PUT_ATTEMPTS: usize = 8;
 
 /// Who somebody is on another platform.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Identity {
@@ -86,7 +87,7 @@ impl Identity {
 }
 
 /// A caller and who they are elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct User {

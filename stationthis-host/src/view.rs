@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stationthis_core::cost::{PinnedRate, Quote};
 use stationthis_core::registry::{Snapshot, Tool};
 use stationthis_core::station::Caller;
 use stationthis_core::tool::Visibility;
+use stationthis_core::tool::naming::telegram_command;
 use stationthis_core::{Timestamp, ToolDefinition};
 
+use crate::telegram::command_reason;
+
 /// A tool with its price of the moment, and whether its provider was there to confirm it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", try_from = "Value")]
 #[non_exhaustive]
 pub struct ToolView {
@@ -30,6 +34,12 @@ pub struct ToolView {
     /// Milliseconds that three in four of its last runs took no longer than; absent while none ended well.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub typical_duration_ms: Option<u64>,
+    /// Its command in a Telegram chat; absent when it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub telegram_command: Option<String>,
+    /// Why it has none, in a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_telegram_command: Option<String>,
     /// Could its provider not be asked since this was last known to be so?
     pub stale: bool,
     /// When its provider last gave its catalogue.
@@ -53,7 +63,10 @@ impl ToolView {
             Err(error) => (None, Some(error.message().map_or_else(|| error.to_string(), str::to_owned))),
         };
         let provider = snapshot.provider(&definition.provider_id);
+        let no_telegram_command = command_reason(&definition);
         Self {
+            telegram_command: no_telegram_command.is_none().then(|| telegram_command(&definition.slug)),
+            no_telegram_command,
             estimate: rate.is_some().then(|| caller.estimate(tool).ok()).flatten(),
             typical_duration_ms: caller.typical_duration(tool).and_then(|d| u64::try_from(d.as_millis()).ok()),
             rate,
@@ -83,6 +96,8 @@ struct Beside {
     unpriced: Option<String>,
     estimate: Option<Quote>,
     typical_duration_ms: Option<u64>,
+    telegram_command: Option<String>,
+    no_telegram_command: Option<String>,
     stale: bool,
     refreshed_at: Option<Timestamp>,
 }
@@ -92,10 +107,18 @@ impl TryFrom<Value> for ToolView {
     type Error = serde_json::Error;
 
     fn try_from(value: Value) -> Result<Self, Self::Error> {
-        let Beside { rate, unpriced, estimate, typical_duration_ms, stale, refreshed_at } =
-            Beside::deserialize(&value)?;
-        let definition = serde_json::from_value(value)?;
-        Ok(Self { definition, rate, unpriced, estimate, typical_duration_ms, stale, refreshed_at })
+        let beside = Beside::deserialize(&value)?;
+        Ok(Self {
+            definition: serde_json::from_value(value)?,
+            rate: beside.rate,
+            unpriced: beside.unpriced,
+            estimate: beside.estimate,
+            typical_duration_ms: beside.typical_duration_ms,
+            telegram_command: beside.telegram_command,
+            no_telegram_command: beside.no_telegram_command,
+            stale: beside.stale,
+            refreshed_at: beside.refreshed_at,
+        })
     }
 }
 
@@ -109,6 +132,8 @@ impl ToolView {
             unpriced: None,
             estimate: Some(Quote::new(None, "0.05".parse().ok(), "by its timeout")),
             typical_duration_ms: Some(6_000),
+            telegram_command: Some("portrait".to_owned()),
+            no_telegram_command: None,
             stale: true,
             refreshed_at: None,
         }

@@ -21,6 +21,8 @@ mod commands;
 mod conventions;
 #[path = "it/events.rs"]
 mod events;
+#[path = "it/files.rs"]
+mod files;
 #[path = "it/follows.rs"]
 mod follows;
 #[path = "it/generations.rs"]
@@ -39,6 +41,8 @@ mod operate;
 mod outage;
 #[path = "it/outgoing.rs"]
 mod outgoing;
+#[path = "it/outputs.rs"]
+mod outputs;
 #[path = "it/parity.rs"]
 mod parity;
 #[path = "it/receiver.rs"]

@@ -1,5 +1,6 @@
 //! What changed between two snapshots.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -33,7 +34,7 @@ pub struct ToolChange {
 }
 
 /// Does a change of a tool break its callers?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Impact {
     /// Inputs that were right are still right, and the outputs still have every kind and the same schema.

@@ -10,6 +10,7 @@ use crate::station::{driver, outbox, settle};
 use crate::store::{EventQuery, LeaseChange, NoticePage, NoticeQuery, PAGE_MAX, StoredEvent, Total, TotalsQuery};
 use crate::task::TaskRecord;
 use crate::task::event::{Event, Resolution, TaskEvent};
+use crate::task::output::Output;
 use crate::task::replay::{canonical, replay};
 use crate::task::state::TaskStatus;
 
@@ -93,6 +94,22 @@ impl Caller {
             }
             Resolution::Found { .. } | Resolution::NotSent | Resolution::GiveUp => Ok(task),
         }
+    }
+
+    /// The outputs of a task as the provider names them now, with URLs that are good: asks it, and writes nothing down.
+    ///
+    /// # Errors
+    /// `Conflict` when it has no run; the provider's error when it cannot be asked.
+    pub async fn outputs_now(&self, id: TaskId) -> Result<Vec<Output>> {
+        let task = self.task(id).await?;
+        let Some(run_id) = task.state.run_id else {
+            return Err(
+                Error::new(ErrorKind::Conflict, "ask for outputs").with_message("No run of this task is known.")
+            );
+        };
+        let run = RunRef::new(id, run_id, task.endpoint_details);
+        let provider = &self.engine.backend(&task.provider_id)?.provider;
+        Ok(driver::bounded(self.engine.policy.call_timeout, "poll run", provider.poll(&run)).await?.outputs)
     }
 
     /// Asks the provider about the run of an ended task, and writes down what it cost by what is known now, and

@@ -48,7 +48,7 @@ pub async fn run(config: &Config, args: &RunArgs) -> anyhow::Result<()> {
 
 async fn over(desk: &Desk, args: &RunArgs) -> anyhow::Result<(TaskRecord, Vec<PathBuf>)> {
     let tool = desk.tool(&args.tool).await?;
-    let inputs = inputs(&tool, args).await?;
+    let inputs = inputs(desk, &tool, args).await?;
     // By its id: the name might mean another tool by now.
     let id = tool.definition.tool_id.as_str();
     if !args.station.json {
@@ -67,14 +67,14 @@ async fn over(desk: &Desk, args: &RunArgs) -> anyhow::Result<(TaskRecord, Vec<Pa
 }
 
 /// What the command line gives, and what a person adds.
-async fn inputs(tool: &ToolView, args: &RunArgs) -> anyhow::Result<Map<String, Value>> {
+async fn inputs(desk: &Desk, tool: &ToolView, args: &RunArgs) -> anyhow::Result<Map<String, Value>> {
     let fields = Fields::of(&tool.definition);
     let mut pairs = args.inputs.clone();
     pairs.extend(ToolFlags::of(&fields).read(tool, &args.words)?);
     if !args.station.json && ask::somebody() {
         ask::missing(&fields, &mut pairs, stdin().lock(), stderr())?;
     }
-    Ok(files::inputs(&fields, &pairs).await?)
+    Ok(files::inputs(desk, &fields, &pairs).await?)
 }
 
 /// The task at its end; meanwhile its progress is shown.

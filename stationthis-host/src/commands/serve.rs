@@ -40,6 +40,8 @@ pub async fn serve(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
         .with_server_limits(ServerLimits::default().within_open_files())
         .with_cors_origins(config.cors_origins.clone())
         .with_backups(app.backups().clone())
+        .with_files(app.files().clone())
+        .with_outputs(app.outputs())
         .with_host_id(app.host_id()?.into())
         .with_metrics(metrics);
     let mut router = http::router(app.station().clone(), &face);

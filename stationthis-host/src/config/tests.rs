@@ -111,3 +111,19 @@ fn an_open_address_needs_a_key() {
     let keyed = [open[0], ("STATIONTHIS_API_KEY", "0123456789abcdef")];
     load(None, &keyed).unwrap().check_exposure().unwrap();
 }
+
+#[test]
+fn the_bots_chats_are_a_list_in_a_file_and_separated_by_commas_in_a_variable() {
+    let file = load(Some("[telegram]\nallowed = [4242, -1001234567890]\nwebhook = true\n"), &[]).unwrap();
+    assert_eq!((file.telegram.allowed, file.telegram.webhook), (vec![4242, -1_001_234_567_890], true));
+    let variables = [("TELEGRAM_ALLOWED", "4242, -100"), ("TELEGRAM_BOT_TOKEN", "1:a"), ("TELEGRAM_WEBHOOK", "false")];
+    let variable = load(None, &variables).unwrap();
+    assert_eq!((variable.telegram.allowed, variable.telegram.webhook), (vec![4242, -100], false));
+    assert_eq!(variable.telegram.token.unwrap().expose(), "1:a");
+    let none = load(None, &[]).unwrap().telegram;
+    assert!(none.token.is_none() && none.allowed.is_empty(), "nobody is served who is not named");
+    for (name, bad) in [("TELEGRAM_ALLOWED", "@ana"), ("TELEGRAM_WEBHOOK", "yes"), ("TELEGRAM_API_URL", "ftp://x")] {
+        assert!(refusal(None, &[(name, bad)]).starts_with(&format!("{name}: telegram.")), "{name}");
+    }
+    refusal(Some("[telegram]\nallowed = [\"4242\"]\n"), &[]);
+}

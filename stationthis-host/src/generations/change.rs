@@ -1,5 +1,6 @@
 //! What a caller sends to change a generation: its own fields, and others only as they are.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use stationthis_core::notify::NotifyTarget;
@@ -29,7 +30,7 @@ pub struct GenerationChange {
 }
 
 /// Where a notifier is to tell something.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct NotificationContext {

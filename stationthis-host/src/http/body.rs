@@ -16,7 +16,7 @@ pub const RUN_BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// How much of a body that is too large is read and thrown away before the answer: a client that is still writing
 /// when the connection closes often never sees why.
-const DRAIN_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub(crate) const DRAIN_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The whole body, at most `max` bytes.
 ///

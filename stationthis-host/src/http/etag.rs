@@ -24,11 +24,16 @@ pub(crate) fn task(asked: &HeaderMap, task: &TaskRecord) -> Result<Response, Pro
 pub(crate) fn hashed<T: Serialize>(asked: &HeaderMap, value: &T) -> Result<Response, Problem> {
     let body = json(value)?;
     let tag = tag_of(&body);
-    if held(asked, &tag) { Ok(unchanged(&tag)) } else { Ok(whole(body, &tag)) }
+    Ok(prepared(asked, body, &tag))
+}
+
+/// As [`hashed`], of JSON whose tag was made before.
+pub(crate) fn prepared(asked: &HeaderMap, body: Bytes, tag: &str) -> Response {
+    if held(asked, tag) { unchanged(tag) } else { whole(body, tag) }
 }
 
 /// The strong tag of a body.
-fn tag_of(body: &[u8]) -> String {
+pub(crate) fn tag_of(body: &[u8]) -> String {
     format!("\"{}\"", hex::encode(Sha256::digest(body).get(..HASH_BYTES).unwrap_or_default()))
 }
 
@@ -59,7 +64,8 @@ fn with_tag(mut response: Response, tag: &str) -> Response {
     response
 }
 
-fn json<T: Serialize>(value: &T) -> Result<Bytes, Problem> {
+/// As it is sent.
+pub(crate) fn json<T: Serialize>(value: &T) -> Result<Bytes, Problem> {
     let refused = |error| {
         tracing::error!(%error, "an answer cannot be written");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Unexpected, "")

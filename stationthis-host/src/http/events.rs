@@ -12,12 +12,14 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::Stream;
 use futures_util::stream::unfold;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use stationthis_core::task::TaskRecord;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::http::about::{About, Answer, Header};
 use crate::http::asker::Asker;
 use crate::http::frame;
 use crate::http::limits::WaitPlace;
@@ -40,11 +42,20 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const NO_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// `?after=`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct AfterQuery {
+    /// What happened after the event of this id, and then what happens.
     after: Option<u64>,
 }
+
+const RESUMED: Header = Header { name: "Last-Event-ID", text: "The last event that was heard; goes before `after`." };
+const STREAM: &str = "text/event-stream";
+
+pub(crate) const OF_ALL: About =
+    About::new("Your tasks as they change", &[Answer::other(200, "A stream of events, without an end.", STREAM)])
+        .query::<AfterQuery>()
+        .headers(&[RESUMED]);
 
 /// `GET /api/internal/events`: of all of the caller's tasks, from now on or after an event.
 pub(crate) async fn of_all(
@@ -57,6 +68,17 @@ pub(crate) async fn of_all(
     let place = asker.wait()?;
     Ok(answer(Feed::of_all(asker.caller, after).await?, place, stopping))
 }
+
+pub(crate) const OF_TASK: About = About::new(
+    "A task as it changes, until its end",
+    &[
+        Answer::other(200, "A stream of events; the last one is `end`.", STREAM),
+        Answer { content: None, ..Answer::other(204, "The end was heard.", STREAM) },
+    ],
+)
+.query::<AfterQuery>()
+.headers(&[RESUMED])
+.problems(&[404]);
 
 /// `GET /api/internal/tasks/{id}/events`: the task as it is, then as it changes, until its end.
 pub(crate) async fn of_task(

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, Request};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use stationthis_core::notify::NotifyTarget;
@@ -13,6 +14,7 @@ use stationthis_core::task::TaskRecord;
 use stationthis_core::{CallerId, Error, ErrorKind, RunId, TaskId, Timestamp};
 
 use crate::generations::{Generation, GenerationChange, GenerationStatus, NotificationContext};
+use crate::http::about::{About, Answer, IDEMPOTENCY_KEY, LOCATION};
 use crate::http::asker::Asker;
 use crate::http::body;
 use crate::http::frame;
@@ -23,7 +25,7 @@ use crate::http::tasks::task_id;
 use crate::http::tools;
 
 /// What a client sends for a new generation.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewGeneration {
     /// A tool, by any of its names.
@@ -46,9 +48,10 @@ struct NewGeneration {
 }
 
 /// `?metadata.run_id=&status=&toolId=&userId=&since=&until=&limit=&cursor=`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct GenerationsQuery {
+    /// The run at the provider.
     #[serde(rename = "metadata.run_id")]
     run_id: Option<String>,
     /// Statuses, separated by commas.
@@ -61,18 +64,31 @@ struct GenerationsQuery {
     since: Option<Timestamp>,
     /// Accepted before this time.
     until: Option<Timestamp>,
+    /// At most so many; 50 when left out.
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
     /// The `nextCursor` of the page before.
+    #[schemars(with = "Option<TaskId>")]
     cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+/// A page of generations, newest first.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "GenerationList")]
 struct Page {
     generations: Vec<Generation>,
     /// Null on the last page.
     next_cursor: Option<String>,
 }
+
+pub(crate) const CREATE: About = About::new(
+    "Run a tool, as a generation",
+    &[Answer::json::<Generation>(201, "The generation.").with_headers(&[LOCATION])],
+)
+.headers(&[IDEMPOTENCY_KEY])
+.body::<NewGeneration>()
+.problems(&[404, 409, 410, 422]);
 
 /// `POST /api/internal/generations`: runs a tool.
 pub(crate) async fn create(asker: Asker, request: Request) -> Result<Response, Problem> {
@@ -103,10 +119,18 @@ pub(crate) async fn create(asker: Asker, request: Request) -> Result<Response, P
     Ok(response)
 }
 
+pub(crate) const SHOW: About =
+    About::new("One generation", &[Answer::json::<Generation>(200, "The generation.")]).problems(&[404]);
+
 /// `GET …/generations/{id}`.
 pub(crate) async fn show(asker: Asker, Path(id): Path<String>) -> Result<Json<Generation>, Problem> {
     Ok(Json(Generation::of(asker.caller.task(task_id(&id)?).await?)?))
 }
+
+pub(crate) const CHANGE: About =
+    About::new("Change what is yours on a generation", &[Answer::json::<Generation>(200, "The generation.")])
+        .body::<Map<String, Value>>()
+        .problems(&[404, 409, 422]);
 
 /// `PUT /api/internal/generations/{id}`: changes what is the caller's.
 pub(crate) async fn change(
@@ -121,6 +145,11 @@ pub(crate) async fn change(
     let amendment = change.map_err(|e| unreadable(&e))?;
     Ok(Json(Generation::of(asker.caller.amend(task.task_id, amendment).await?)?))
 }
+
+pub(crate) const LIST: About =
+    About::new("Generations, newest first", &[Answer::json::<Page>(200, "A page of generations.")])
+        .query::<GenerationsQuery>()
+        .problems(&[404, 409, 410]);
 
 /// `GET …/generations`, newest first.
 pub(crate) async fn list(asker: Asker, uri: Uri) -> Result<Response, Problem> {

@@ -6,10 +6,12 @@ use axum::Json;
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 use stationthis_core::registry::Tool;
 use stationthis_core::station::Caller;
 
+use crate::http::about::{Answer, LOCATION};
 use crate::http::body;
 use crate::http::problem::Problem;
 
@@ -21,14 +23,18 @@ pub(crate) enum Named {
     Moved(Response),
 }
 
-/// The body of a 308.
-#[derive(Serialize)]
+/// Where a tool of before is now.
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Moved {
     /// What the tool is called now.
     slug: String,
     /// Where to ask instead; the same as the `Location` header.
     location: String,
 }
+
+/// The answer to a name of before.
+pub(crate) const MOVED: Answer =
+    Answer::json::<Moved>(308, "The tool has another name now: ask there.").with_headers(&[LOCATION]);
 
 /// The tool of a name that stands last in the path below `parent`.
 ///

@@ -3,29 +3,56 @@
 use axum::Json;
 use axum::extract::Path;
 use axum::http::{StatusCode, Uri};
-use serde::Deserialize;
-use serde_json::{Value, json};
-use stationthis_core::store::{NoticeQuery, NoticeState};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use stationthis_core::store::{NoticeQuery, NoticeRecord, NoticeState};
 use stationthis_core::{ErrorKind, NoticeId};
 
+use crate::http::about::{About, Answer};
 use crate::http::asker::Asker;
 use crate::http::problem::Problem;
 use crate::http::query;
 use crate::http::tasks::task_id;
 
 /// `?state=&task=&limit=&cursor=`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NoticesQuery {
+    /// In this state only.
     state: Option<NoticeState>,
+    /// About this task only.
     task: Option<String>,
+    /// At most so many; 50 when left out.
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
     /// The `nextCursor` of the page before.
     cursor: Option<u64>,
 }
 
+/// A page of notices, newest first.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "NoticeList")]
+pub(crate) struct Page {
+    notices: Vec<NoticeRecord>,
+    /// Null on the last page.
+    next_cursor: Option<u64>,
+}
+
+/// What became of a wish to try again.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Requeued {
+    /// False when the notice is not dead.
+    requeued: bool,
+}
+
+pub(crate) const LIST: About =
+    About::new("Who was told, and who could not be", &[Answer::json::<Page>(200, "A page of notices.")])
+        .query::<NoticesQuery>()
+        .problems(&[404]);
+
 /// `GET …/notices`, newest first.
-pub(crate) async fn list(asker: Asker, uri: Uri) -> Result<Json<Value>, Problem> {
+pub(crate) async fn list(asker: Asker, uri: Uri) -> Result<Json<Page>, Problem> {
     let wanted: NoticesQuery = query::parse(&uri)?;
     let query = NoticeQuery {
         state: wanted.state,
@@ -35,16 +62,19 @@ pub(crate) async fn list(asker: Asker, uri: Uri) -> Result<Json<Value>, Problem>
         ..NoticeQuery::default()
     };
     let page = asker.caller.notices(query).await?;
-    Ok(Json(json!({ "notices": page.notices, "nextCursor": page.next })))
+    Ok(Json(Page { notices: page.notices, next_cursor: page.next }))
 }
+
+pub(crate) const REQUEUE: About =
+    About::new("Try a dead notice again", &[Answer::json::<Requeued>(200, "Whether it was dead.")]).problems(&[404]);
 
 /// `POST …/tasks/{id}/notices/{notice_id}/requeue`: false when the notice is not dead.
 pub(crate) async fn requeue(
     asker: Asker,
     Path((task, notice)): Path<(String, String)>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Requeued>, Problem> {
     let absent = |_| Problem::new(StatusCode::NOT_FOUND, ErrorKind::NotFound, "There is no such notice.");
     let notice: NoticeId = notice.parse().map_err(absent)?;
     let requeued = asker.caller.requeue_notice(task_id(&task)?, notice).await?;
-    Ok(Json(json!({ "requeued": requeued })))
+    Ok(Json(Requeued { requeued }))
 }

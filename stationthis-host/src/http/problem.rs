@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 use stationthis_core::tool::problem::InputProblem;
 use stationthis_core::{Error, ErrorKind, Retry};
@@ -18,8 +19,9 @@ use stationthis_core::{Error, ErrorKind, Retry};
 pub struct Problem(Box<Document>);
 
 /// The fields of a [`Problem`].
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Problem")]
 #[non_exhaustive]
 pub struct Document {
     /// `urn:stationthis:problem:` and a word: `invalid-input`, `not-found`, `unpriced`, …
@@ -29,6 +31,7 @@ pub struct Document {
     pub title: String,
     /// The HTTP status.
     #[serde(serialize_with = "as_number")]
+    #[schemars(with = "u16")]
     pub status: StatusCode,
     /// This occurrence, in a sentence.
     #[serde(skip_serializing_if = "String::is_empty")]

@@ -1,20 +1,23 @@
 //! The parameters of queries.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use stationthis_core::TaskId;
 use stationthis_core::store::PAGE_MAX;
 
 use crate::http::problem::Problem;
 
 /// `?wait=`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WaitQuery {
+    /// Seconds to wait for the task's end; at most 60 are waited. The answer then is the task as it is.
     pub(crate) wait: Option<u64>,
 }
 
 /// `?status=&tool=&needsReview=&limit=&cursor=`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ListQuery {
     /// Statuses, separated by commas.
@@ -24,8 +27,11 @@ pub(crate) struct ListQuery {
     /// Only those that need review.
     #[serde(default)]
     pub(crate) needs_review: bool,
+    /// At most so many; 50 when left out.
+    #[schemars(range(min = 1, max = 500))]
     pub(crate) limit: Option<usize>,
     /// The `nextCursor` of the page before.
+    #[schemars(with = "Option<TaskId>")]
     pub(crate) cursor: Option<String>,
 }
 

@@ -7,7 +7,7 @@ use axum::extract::{FromRef, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, MethodRouter, get, on};
+use axum::routing::get;
 use stationthis_core::station::Station;
 use stationthis_core::{CallerId, ErrorKind, Secret};
 use tower::util::option_layer;
@@ -15,18 +15,19 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
+use crate::files::Files;
 use crate::housekeeping::Backups;
 use crate::http::cors::{self, Origin};
 use crate::http::health::HostId;
 use crate::http::limits::CallerLimits;
+use crate::http::openapi::OpenApi;
 use crate::http::problem::Problem;
+use crate::http::routes::{ROUTES, Scope};
 use crate::http::server::ServerLimits;
-use crate::http::{
-    admin, asker, auth, costs, events, frame, generations, health, keys, metrics, notices, notify, review, run, tasks,
-    tools, user_events, users, webhook,
-};
+use crate::http::{asker, auth, frame, health};
 use crate::keys::ApiKeys;
 use crate::metrics::Metrics;
+use crate::outputs::Outputs;
 
 /// Under it is what callers and the operator use.
 const INTERNAL: &str = "/api/internal";
@@ -53,6 +54,10 @@ pub struct HttpConfig {
     pub backups: Option<Backups>,
     /// What a scrape reads; without it there is nothing to scrape.
     pub metrics: Option<Metrics>,
+    /// Where callers' files are kept; without it none are taken.
+    pub files: Option<Files>,
+    /// What fetches outputs; without it they are at their URLs alone.
+    pub outputs: Option<Outputs>,
     /// What `/healthz` says of which host it is; anybody may see it.
     pub host_id: Option<Arc<str>>,
     /// Where web pages come from that may use it from a browser, each with a key.
@@ -70,6 +75,8 @@ impl HttpConfig {
             server: ServerLimits::default(),
             backups: None,
             metrics: None,
+            files: None,
+            outputs: None,
             host_id: None,
             cors_origins: Vec::new(),
         }
@@ -110,6 +117,20 @@ impl HttpConfig {
         self
     }
 
+    /// With files that callers may keep here: those of the station's media source.
+    #[must_use]
+    pub fn with_files(mut self, files: Files) -> Self {
+        self.files = Some(files);
+        self
+    }
+
+    /// With outputs that are fetched through this host.
+    #[must_use]
+    pub fn with_outputs(mut self, outputs: Outputs) -> Self {
+        self.outputs = Some(outputs);
+        self
+    }
+
     /// For web pages from these origins too.
     #[must_use]
     pub fn with_cors_origins(mut self, origins: Vec<Origin>) -> Self {
@@ -132,6 +153,9 @@ pub(crate) struct Face {
     pub(crate) keys: Arc<ApiKeys>,
     pub(crate) backups: Option<Backups>,
     pub(crate) metrics: Option<Metrics>,
+    pub(crate) openapi: Arc<OpenApi>,
+    pub(crate) files: Option<Files>,
+    pub(crate) outputs: Option<Outputs>,
     pub(crate) host_id: HostId,
 }
 
@@ -146,110 +170,6 @@ impl FromRef<Face> for Station {
         face.station.clone()
     }
 }
-
-/// Whom a route answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Anybody.
-    Open,
-    /// Providers: each request carries the token of its task.
-    Provider,
-    /// A caller, each with its own tasks, and the operator.
-    Caller,
-    /// The operator.
-    Operator,
-}
-
-/// One request that a host answers.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Route {
-    /// The method, in capitals.
-    pub method: &'static str,
-    /// The path, whose variable parts stand in braces.
-    pub path: &'static str,
-    /// Whom it answers.
-    pub scope: Scope,
-    filter: MethodFilter,
-    handler: fn(MethodFilter) -> MethodRouter<Face>,
-}
-
-const GET: (&str, MethodFilter) = ("GET", MethodFilter::GET);
-const POST: (&str, MethodFilter) = ("POST", MethodFilter::POST);
-const PUT: (&str, MethodFilter) = ("PUT", MethodFilter::PUT);
-
-impl Route {
-    const fn new(
-        scope: Scope,
-        (method, filter): (&'static str, MethodFilter),
-        path: &'static str,
-        handler: fn(MethodFilter) -> MethodRouter<Face>,
-    ) -> Self {
-        Self { method, path, scope, filter, handler }
-    }
-}
-
-/// Every request that [`router`] answers; there is no other.
-pub static ROUTES: &[Route] = &[
-    Route::new(Scope::Open, GET, "/healthz", |f| on(f, health::live)),
-    Route::new(Scope::Open, GET, "/readyz", |f| on(f, health::ready)),
-    Route::new(Scope::Provider, GET, "/api/webhook/{provider_id}/{task_id}", |f| on(f, webhook::receive)),
-    Route::new(Scope::Provider, POST, "/api/webhook/{provider_id}/{task_id}", |f| on(f, webhook::receive)),
-    Route::new(Scope::Provider, GET, "/api/webhook/{provider_id}", |f| on(f, webhook::receive)),
-    Route::new(Scope::Provider, POST, "/api/webhook/{provider_id}", |f| on(f, webhook::receive)),
-    Route::new(Scope::Caller, GET, "/api/internal/tools", |f| on(f, tools::list)),
-    Route::new(Scope::Caller, GET, "/api/internal/tools/{id}", |f| on(f, tools::show)),
-    Route::new(Scope::Caller, GET, "/api/internal/changes", |f| on(f, tools::changes)),
-    Route::new(Scope::Caller, GET, "/api/internal/run/{workflow_name}", |f| on(f, run::show)),
-    Route::new(Scope::Caller, POST, "/api/internal/run/{workflow_name}", |f| on(f, run::run)),
-    Route::new(Scope::Caller, POST, "/api/internal/quote/{workflow_name}", |f| on(f, run::quote)),
-    Route::new(Scope::Caller, GET, "/api/internal/tasks", |f| on(f, tasks::list)),
-    Route::new(Scope::Caller, GET, "/api/internal/tasks/{id}", |f| on(f, tasks::show)),
-    Route::new(Scope::Caller, POST, "/api/internal/tasks/{id}/cancel", |f| on(f, tasks::cancel)),
-    Route::new(Scope::Caller, GET, "/api/internal/tasks/{id}/explain", |f| on(f, review::explain)),
-    Route::new(Scope::Caller, POST, "/api/internal/tasks/{id}/notices/{notice_id}/requeue", |f| {
-        on(f, notices::requeue)
-    }),
-    Route::new(Scope::Caller, GET, "/api/internal/tasks/{id}/events", |f| on(f, events::of_task)),
-    Route::new(Scope::Caller, GET, "/api/internal/events", |f| on(f, events::of_all)),
-    Route::new(Scope::Caller, GET, "/api/internal/notices", |f| on(f, notices::list)),
-    Route::new(Scope::Caller, GET, "/api/internal/costs", |f| on(f, costs::show)),
-    Route::new(Scope::Caller, GET, "/api/internal/notify", |f| on(f, notify::show)),
-    Route::new(Scope::Caller, PUT, "/api/internal/notify", |f| on(f, notify::set)),
-    Route::new(Scope::Caller, GET, "/api/internal/generations", |f| on(f, generations::list)),
-    Route::new(Scope::Caller, POST, "/api/internal/generations", |f| on(f, generations::create)),
-    Route::new(Scope::Caller, GET, "/api/internal/generations/{id}", |f| on(f, generations::show)),
-    Route::new(Scope::Caller, PUT, "/api/internal/generations/{id}", |f| on(f, generations::change)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/generations", |f| on(f, generations::list)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/generations/{id}", |f| on(f, generations::show)),
-    Route::new(Scope::Caller, GET, "/api/internal/users/me", |f| on(f, users::show)),
-    Route::new(Scope::Caller, POST, "/api/internal/events", |f| on(f, user_events::record)),
-    Route::new(Scope::Caller, GET, "/api/internal/events/{id}", |f| on(f, user_events::show)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/users", |f| on(f, users::find)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/users/{caller}", |f| on(f, users::show_of)),
-    Route::new(Scope::Operator, PUT, "/api/internal/admin/users/{caller}", |f| on(f, users::set_of)),
-    Route::new(Scope::Operator, GET, "/metrics", |f| on(f, metrics::show)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/callers/{caller}/notify", |f| on(f, notify::show_of)),
-    Route::new(Scope::Operator, PUT, "/api/internal/admin/callers/{caller}/notify", |f| on(f, notify::set_of)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/keys", |f| on(f, keys::list)),
-    Route::new(Scope::Operator, POST, "/api/internal/admin/keys", |f| on(f, keys::create)),
-    Route::new(Scope::Operator, POST, "/api/internal/admin/keys/{key_id}/revoke", |f| on(f, keys::revoke)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/tasks", |f| on(f, tasks::list)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/tasks/{id}", |f| on(f, tasks::show)),
-    Route::new(Scope::Operator, POST, "/api/internal/admin/tasks/{id}/cancel", |f| on(f, tasks::cancel)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/tasks/{id}/explain", |f| on(f, review::explain)),
-    Route::new(Scope::Operator, POST, "/api/internal/admin/tasks/{id}/resolve", |f| on(f, review::resolve)),
-    Route::new(Scope::Operator, POST, "/api/internal/admin/tasks/{id}/reconcile", |f| on(f, review::reconcile)),
-    Route::new(Scope::Operator, POST, "/api/internal/admin/tasks/{id}/notices/{notice_id}/requeue", |f| {
-        on(f, notices::requeue)
-    }),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/tasks/{id}/events", |f| on(f, events::of_task)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/events", |f| on(f, events::of_all)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/notices", |f| on(f, notices::list)),
-    Route::new(Scope::Operator, GET, "/api/internal/admin/costs", |f| on(f, costs::show)),
-    Route::new(Scope::Operator, POST, "/api/internal/admin/prune", |f| on(f, admin::prune)),
-    Route::new(Scope::Operator, POST, "/api/internal/admin/backup", |f| on(f, admin::backup)),
-];
 
 /// The whole HTTP face of a station.
 ///
@@ -270,12 +190,11 @@ pub fn router(station: Station, config: &HttpConfig) -> Router {
     let open = routes_outside(Scope::Open).merge(routes_outside(Scope::Provider));
     let all = open.merge(outside).nest(INTERNAL, internal);
     let (backups, metrics) = (config.backups.clone(), config.metrics.clone());
-    surround(
-        all,
-        Face { station, keys, backups, metrics, host_id: HostId(config.host_id.clone()) },
-        &config.server,
-        &config.cors_origins,
-    )
+    let (files, outputs) = (config.files.clone(), config.outputs.clone());
+    let host_id = HostId(config.host_id.clone());
+    let openapi = Arc::default();
+    let face = Face { station, keys, backups, metrics, files, outputs, openapi, host_id };
+    surround(all, face, &config.server, &config.cors_origins)
 }
 
 /// Only `/healthz` of a host that does not run, for the time of a question whether it would be reached.
@@ -286,12 +205,17 @@ pub(crate) fn health_router(host_id: Arc<str>) -> Router {
 /// Only the webhooks of a station, for an application whose other routes are its own.
 pub fn webhook_router(station: Station) -> Router {
     let keys = Arc::new(ApiKeys::new(station.clone()));
-    surround(
-        routes_outside(Scope::Provider),
-        Face { station, keys, backups: None, metrics: None, host_id: HostId::default() },
-        &ServerLimits::default(),
-        &[],
-    )
+    let face = Face {
+        station,
+        keys,
+        backups: None,
+        metrics: None,
+        files: None,
+        outputs: None,
+        openapi: Arc::default(),
+        host_id: HostId::default(),
+    };
+    surround(routes_outside(Scope::Provider), face, &ServerLimits::default(), &[])
 }
 
 /// The routes of a scope below a prefix, which they answer for the whole of.

@@ -4,20 +4,24 @@ use axum::Json;
 use axum::extract::{Path, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use stationthis_core::IdempotencyKey;
 use stationthis_core::notify::NotifyTarget;
-use stationthis_core::station::RunRequest;
+use stationthis_core::station::{QuoteAnswer, RunRequest};
 use stationthis_core::task::TaskRecord;
 
+use crate::http::about::{self, About, Answer, Header, LOCATION, PREFER, PREFERENCE_APPLIED};
 use crate::http::asker::Asker;
 use crate::http::body;
 use crate::http::frame;
-use crate::http::named::{self, Named};
+use crate::http::named::{self, MOVED, Named};
 use crate::http::problem::Problem;
+use crate::http::query::WaitQuery;
 use crate::http::tools;
 use crate::http::wait::Wait;
+use crate::view::ToolView;
 
 /// The header by which a client names a request, so that a repeated one finds the first one's task.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -27,31 +31,57 @@ const RUN: &str = "/api/internal/run";
 const QUOTE: &str = "/api/internal/quote";
 
 /// What a client sends to run a tool.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RunBody {
+pub(crate) struct RunBody {
+    /// By name; what is left out gets the tool's default.
     #[serde(default)]
     inputs: Map<String, Value>,
+    /// The event in your own system that led to it; at most 256 bytes.
     #[serde(default)]
     initiating_event_id: Option<String>,
+    /// Yours; at most 64 KiB.
     #[serde(default)]
     metadata: Map<String, Value>,
+    /// Whom to tell at the end, besides the host's and your default; at most 16 in all.
     #[serde(default)]
     notify: Vec<NotifyTarget>,
 }
 
 /// What a client sends to have a tool quoted.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct QuoteBody {
+    /// By name; what is left out gets the tool's default.
     #[serde(default)]
     inputs: Map<String, Value>,
 }
+
+pub(crate) const SHOW: About =
+    About::new("A tool, its price and typical duration", &[Answer::json::<ToolView>(200, "The tool."), MOVED])
+        .problems(&[404, 409, 410])
+        .tagged();
 
 /// `GET /api/internal/run/{workflow_name}`: what there is to run, and what it takes.
 pub(crate) async fn show(asker: Asker, Path(name): Path<String>, request: Request) -> Result<Response, Problem> {
     tools::show_at(RUN, &name, &asker, request).await
 }
+
+pub(crate) const RUN_TOOL: About = About::new(
+    "Run a tool",
+    &[
+        Answer::json::<TaskRecord>(202, "The task is durable and goes on by itself.").with_headers(TASK_HEADERS),
+        Answer::json::<TaskRecord>(200, "The task has ended, well or not: look at `status`.")
+            .with_headers(TASK_HEADERS),
+        MOVED,
+    ],
+)
+.query::<WaitQuery>()
+.headers(&[PREFER, about::IDEMPOTENCY_KEY])
+.body::<RunBody>()
+.problems(&[404, 409, 410, 422]);
+
+const TASK_HEADERS: &[Header] = &[LOCATION, PREFERENCE_APPLIED];
 
 /// `POST /api/internal/run/{workflow_name}`.
 pub(crate) async fn run(asker: Asker, Path(name): Path<String>, mut request: Request) -> Result<Response, Problem> {
@@ -76,6 +106,13 @@ pub(crate) async fn run(asker: Asker, Path(name): Path<String>, mut request: Req
     }
     Ok(wait.tell(answer(&task)))
 }
+
+pub(crate) const QUOTE_TOOL: About = About::new(
+    "What a run would cost",
+    &[Answer::json::<QuoteAnswer>(200, "Rate, quote, and what would be sent."), MOVED],
+)
+.body::<QuoteBody>()
+.problems(&[404, 409, 410, 422]);
 
 /// `POST /api/internal/quote/{workflow_name}`.
 pub(crate) async fn quote(asker: Asker, Path(name): Path<String>, mut request: Request) -> Result<Response, Problem> {

@@ -4,26 +4,34 @@ use axum::Json;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 use stationthis_core::store::TaskQuery;
 use stationthis_core::task::TaskRecord;
 use stationthis_core::{ErrorKind, TaskId};
 
+use crate::http::about::{About, Answer, PREFER, PREFERENCE_APPLIED};
 use crate::http::asker::Asker;
 use crate::http::etag;
 use crate::http::frame;
 use crate::http::problem::Problem;
-use crate::http::query::{self, ListQuery};
+use crate::http::query::{self, ListQuery, WaitQuery};
 use crate::http::tools;
 use crate::http::wait::Wait;
 
-#[derive(Serialize)]
+/// A page of tasks, newest first.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "TaskList")]
 struct Page {
     tasks: Vec<TaskRecord>,
     /// Null on the last page.
     next_cursor: Option<String>,
 }
+
+pub(crate) const LIST: About = About::new("Tasks, newest first", &[Answer::json::<Page>(200, "A page of tasks.")])
+    .query::<ListQuery>()
+    .problems(&[404, 409, 410]);
 
 /// `GET /api/internal/tasks`.
 pub(crate) async fn list(asker: Asker, uri: Uri) -> Result<Response, Problem> {
@@ -48,6 +56,13 @@ pub(crate) async fn list(asker: Asker, uri: Uri) -> Result<Response, Problem> {
     Ok(Json(Page { tasks: page.tasks, next_cursor }).into_response())
 }
 
+pub(crate) const SHOW: About =
+    About::new("One task", &[Answer::json::<TaskRecord>(200, "The task.").with_headers(&[PREFERENCE_APPLIED])])
+        .query::<WaitQuery>()
+        .headers(&[PREFER])
+        .problems(&[404])
+        .tagged();
+
 /// `GET /api/internal/tasks/{id}`.
 pub(crate) async fn show(
     asker: Asker,
@@ -66,6 +81,12 @@ pub(crate) async fn show(
     };
     Ok(wait.tell(etag::task(&headers, &task)?))
 }
+
+pub(crate) const CANCEL: About = About::new(
+    "Ask for a task to be cancelled",
+    &[Answer::json::<TaskRecord>(200, "The task, with the wish recorded.")],
+)
+.problems(&[404]);
 
 /// `POST /api/internal/tasks/{id}/cancel`: the wish is durable when this answers; what came of it is on the record.
 pub(crate) async fn cancel(asker: Asker, Path(id): Path<String>) -> Result<Json<TaskRecord>, Problem> {

@@ -6,11 +6,17 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use stationthis_core::Timestamp;
 
+use crate::http::about::{About, Answer, LOCATION};
 use crate::http::asker::Asker;
 use crate::http::body;
 use crate::http::problem::Problem;
 use crate::http::router::Face;
 use crate::user_events::{NewUserEvent, UserEvent, UserEvents};
+
+pub(crate) const RECORD: About =
+    About::new("Record what a user did", &[Answer::json::<UserEvent>(201, "The event.").with_headers(&[LOCATION])])
+        .body::<NewUserEvent>()
+        .problems(&[422]);
 
 /// `POST /api/internal/events`.
 pub(crate) async fn record(State(face): State<Face>, asker: Asker, request: Request) -> Result<Response, Problem> {
@@ -23,6 +29,9 @@ pub(crate) async fn record(State(face): State<Face>, asker: Asker, request: Requ
     }
     Ok(response)
 }
+
+pub(crate) const SHOW: About =
+    About::new("What a user did", &[Answer::json::<UserEvent>(200, "The event.")]).problems(&[404, 422]);
 
 /// `GET /api/internal/events/{id}`.
 pub(crate) async fn show(

@@ -2,18 +2,31 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 use stationthis_core::Timestamp;
 use stationthis_core::station::{Station, WEBHOOK_BYTES_MAX};
 use stationthis_core::webhook::WebhookRequest;
 
+use crate::http::about::{About, Answer};
 use crate::http::body;
 use crate::http::frame;
 use crate::http::problem::Problem;
 
+/// It is durable.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Received {
+    received: bool,
+}
+
+pub(crate) const RECEIVE: About =
+    About::new("What a service has to say", &[Answer::json::<Received>(200, "It is durable.")])
+        .any_body("*/*")
+        .problems(&[404]);
+
 /// `POST` and `GET /api/webhook/{providerId}/{taskId}`: answers as soon as the raw webhook is durable; some services
 /// repeat theirs as `GET` with a body.
-pub(crate) async fn receive(State(station): State<Station>, request: Request) -> Result<Json<Value>, Problem> {
+pub(crate) async fn receive(State(station): State<Station>, request: Request) -> Result<Json<Received>, Problem> {
     let received_at = Timestamp::now();
     let method = request.method().as_str().to_owned();
     let uri = request.uri();
@@ -30,5 +43,5 @@ pub(crate) async fn receive(State(station): State<Station>, request: Request) ->
     if let Some(task) = about {
         frame::about(task);
     }
-    Ok(Json(json!({ "received": true })))
+    Ok(Json(Received { received: true }))
 }

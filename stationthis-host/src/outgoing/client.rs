@@ -89,9 +89,22 @@ impl GuardedClient {
     /// # Errors
     /// See [`SendError`].
     pub async fn get(&self, address: &str, timeout: Duration) -> std::result::Result<Response, SendError> {
+        self.fetch(address, HeaderMap::new(), timeout).await
+    }
+
+    /// As [`get`](Self::get), with headers.
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    pub async fn fetch(
+        &self,
+        address: &str,
+        headers: HeaderMap,
+        timeout: Duration,
+    ) -> std::result::Result<Response, SendError> {
         let url = self.guard.check(address).map_err(SendError::Refused)?;
         let client = self.client(&url).clone();
-        self.send(client.get(url).timeout(timeout)).await
+        self.send(client.get(url).headers(headers).timeout(timeout)).await
     }
 
     fn client(&self, url: &Url) -> &Client {

@@ -113,3 +113,52 @@ impl Menus {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use stationthis_core::cost::RateCard;
+    use stationthis_core::registry::{RegistryPolicy, ToolRegistry};
+    use stationthis_core::testkit::ScriptedProvider;
+    use stationthis_core::{JsonDoc, ProviderId, SystemClock, ToolId};
+
+    use super::*;
+
+    async fn menu(tools: &[(&str, &str, bool)]) -> Arc<Menu> {
+        let mut providers: Vec<Arc<dyn stationthis_core::provider::ServiceProvider>> = Vec::new();
+        for (name, description, structured) in tools {
+            let id = ProviderId::new(format!("p{}", providers.len())).unwrap();
+            let mut tool = ToolDefinition::new(ToolId::for_key(&id, name).unwrap(), id.clone(), "service", *name);
+            tool.description = (*description).to_owned();
+            if *structured {
+                let properties = json!({ "rig": { "type": "object" } });
+                let schema = json!({ "type": "object", "properties": properties, "required": ["rig"] });
+                tool.input_schema = JsonDoc::from_value(&schema);
+            }
+            let provider = ScriptedProvider::named(id.as_str()).unwrap().offering(tool, RateCard::new("none"));
+            providers.push(Arc::new(provider));
+        }
+        let registry = ToolRegistry::new(providers, Arc::new(SystemClock), RegistryPolicy::default()).unwrap();
+        registry.refresh().await.unwrap();
+        Menus::default().of(&registry.snapshot())
+    }
+
+    #[tokio::test]
+    async fn tools_that_no_chat_can_feed_are_left_out_with_the_reason() {
+        let long = "many words 🦊 ".repeat(40);
+        let menu =
+            menu(&[("Zebra", "", false), ("Puppet", "", true), ("Cost", "", false), ("A-b", &long, false)]).await;
+        let tools: Vec<_> = menu.commands.iter().skip(FIXED.len()).collect();
+        let names: Vec<_> = tools.iter().map(|command| command.command.as_str()).collect();
+        assert_eq!(names, ["a_b", "zebra"]);
+        assert_eq!(tools[1].description, "Zebra");
+        assert!(tools[0].description.ends_with('…'));
+        assert!(crate::telegram::text::length(&tools[0].description) <= DESCRIPTION_MAX);
+        let left_out = [
+            ("cost", "/cost is a command of the bot itself. Use /run cost instead."),
+            ("puppet", "It needs rig, which is structured data: a chat gives texts and files."),
+        ];
+        assert_eq!(menu.left_out, left_out.map(|(slug, reason)| (slug.to_owned(), reason.to_owned())));
+        assert!(menu.tool("Zebra").is_some() && menu.tool("puppet").is_none() && menu.tool("cost").is_none());
+    }
+}

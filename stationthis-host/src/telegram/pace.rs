@@ -44,6 +44,10 @@ impl Default for Limits {
 }
 
 impl Limits {
+    fn pause_after(&self, items: usize) -> Duration {
+        self.chat_pause.saturating_mul(u32::try_from(items).unwrap_or(u32::MAX))
+    }
+
     /// The same limits in a world that is `times` as fast: for tests.
     #[must_use]
     pub fn faster(self, times: u32) -> Self {
@@ -103,6 +107,14 @@ impl Pace {
         }
     }
 
+    /// What had its turn has arrived. An upload takes a while, and what counts is when messages arrive.
+    pub(crate) fn arrived(&self, chat: i64, items: usize) {
+        let next_at = Instant::now() + self.limits.pause_after(items);
+        let mut state = self.state();
+        let chat = state.chats.entry(chat).or_default();
+        chat.next_at = chat.next_at.max(Some(next_at));
+    }
+
     /// May a message of this chat be edited now? When it may, it is counted; else the time to ask again.
     pub(crate) fn edit(&self, chat: i64) -> Result<(), Instant> {
         let queue = Arc::clone(&self.state().chats.entry(chat).or_default().queue);
@@ -138,7 +150,7 @@ impl Pace {
         if let Some(at) = wait.filter(|at| *at > now) {
             return Err(at);
         }
-        known.next_at = Some(now + limits.chat_pause.saturating_mul(u32::try_from(items).unwrap_or(u32::MAX)));
+        known.next_at = Some(now + limits.pause_after(items));
         if Place::is_group(chat) {
             known.recent.extend(std::iter::repeat_n(now, items));
         }

@@ -83,7 +83,10 @@ impl Post {
             place.chat = self.book.chat_now(place.chat);
             self.pace.turn(place.chat, piece.items()).await;
             let error = match self.call(piece, place).await {
-                Ok(id) => return Ok(id),
+                Ok(id) => {
+                    self.pace.arrived(place.chat, piece.items());
+                    return Ok(id);
+                }
                 Err(Unsent::Call(error)) => error,
                 Err(other) => return Err(other),
             };

@@ -29,7 +29,7 @@ async fn an_identity_acts_for_a_caller_of_its_own_until_it_is_linked() {
 
     let named = Identity { display_name: Some("Ada L.".to_owned()), ..Identity::new("telegram", "77") };
     let ada = users.link(&caller("ada"), &named).await.unwrap();
-    assert_eq!(ada.identities, [named.clone()]);
+    assert_eq!(ada.identities, [named]);
     assert_eq!(users.caller_for("telegram", "77").await.unwrap(), caller("ada"));
     assert_eq!(users.caller_for("telegram", "78").await.unwrap(), caller("telegram-78"), "nobody else");
     assert!(ids(&users, "telegram-77").await.is_empty(), "it is no other's any more");

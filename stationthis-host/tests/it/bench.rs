@@ -53,6 +53,7 @@ impl Bench {
         let face = HttpConfig::new(caller_id().unwrap()).with_api_key(key.map(Secret::new));
         let face = face.with_host_id(app.host_id().unwrap().into());
         let face = face.with_caller_limits(config.caller_limits()).with_backups(app.backups().clone());
+        let face = face.with_files(app.files().clone()).with_outputs(app.outputs());
         let face = face.with_cors_origins(config.cors_origins.clone());
         let router = http::router(app.station().clone(), &face);
         let stop = CancellationToken::new();

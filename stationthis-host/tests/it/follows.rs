@@ -80,6 +80,29 @@ async fn routes_follow_a_refresh_and_old_names_are_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_openapi_document_follows_a_refresh() {
+    let bench = Bench::new().await;
+    let document = async || bench.get("/api/internal/openapi.json").await.1;
+    let before = document().await;
+    let operation = &before["paths"]["/api/internal/run/sdxl-portrait"]["post"];
+    assert_eq!(
+        (&operation["operationId"], &operation["summary"]),
+        (&json!("run_sdxl_portrait"), &json!("SDXL Portrait"))
+    );
+    assert_eq!(operation["description"], "Price: $0.000337 per second on A10G.\n\nGives: image.");
+    let inputs = "/requestBody/content/application~1json/schema/properties/inputs/properties/steps/maximum";
+    assert_eq!(operation.pointer(inputs).unwrap(), 60);
+    let sim = bench.app.sim().unwrap();
+    assert!(sim.rename_workflow("SDXL Portrait", "SDXL Headshot") && sim.remove_workflow("Flux Dreamscape"));
+    sim.add_workflow(SimWorkflow::text_to_image("Night Sky").deployed(SimDeployment::production(SimMachine::T4)));
+    bench.app.station().refresh().await.unwrap();
+    let after = document().await;
+    let there = |slug: &str| after["paths"].get(format!("/api/internal/run/{slug}")).is_some();
+    assert!(there("night-sky") && there("sdxl-headshot") && !there("sdxl-portrait") && !there("flux-dreamscape"));
+    bench.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn clients_of_an_old_name_get_where_they_wanted() {
     let (bench, _) = changed().await;
     // As long as a body may be: it is sent twice, and both times taken.

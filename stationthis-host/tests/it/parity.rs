@@ -1,5 +1,5 @@
 //! The faces, side by side: the same requests are taken or refused with the same words on each, at the same price, and
-//! bring the same outputs.
+//! bring the same outputs. HTTP, in its own words and in those of generations; the program; the bot.
 
 #[path = "parity/command_line.rs"]
 mod command_line;
@@ -11,6 +11,8 @@ mod http;
 mod scene;
 #[path = "parity/sources.rs"]
 mod sources;
+#[path = "parity/telegram.rs"]
+mod telegram;
 
 use std::sync::Arc;
 
@@ -33,7 +35,7 @@ pub trait Face: Send + Sync {
     async fn price(&self, scene: &Scene, tool: &str) -> String;
 
     /// What a user sees come of a request; `user` is one of its own.
-    async fn ask(&self, scene: &Scene, user: &str, ask: &Ask) -> Outcome;
+    async fn ask(&self, scene: &Scene, user: usize, ask: &Ask) -> Outcome;
 }
 
 /// What a user sees.
@@ -53,7 +55,7 @@ pub enum Outcome {
 
 /// Every face there is; `sources` fails for one that is not here.
 fn faces() -> Vec<Arc<dyn Face>> {
-    vec![Arc::new(http::Run), Arc::new(http::Generations), Arc::new(command_line::Run)]
+    vec![Arc::new(http::Run), Arc::new(http::Generations), Arc::new(command_line::Run), Arc::new(telegram::Bot)]
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,15 +65,13 @@ async fn the_same_request_has_the_same_outcome_on_every_face() {
     for face in faces() {
         let outcomes = futures_util::stream::iter(asks.iter().enumerate()).map(|(n, ask)| {
             let (face, scene) = (&face, &scene);
-            async move {
-                let user = format!("{}-{n}", face.name());
-                (ask, face.ask(scene, &user, ask).await)
-            }
+            async move { (ask, face.ask(scene, n, ask).await) }
         });
         for (ask, outcome) in outcomes.buffered(AT_A_TIME).collect::<Vec<_>>().await {
             check(face.name(), ask, outcome);
         }
     }
+    scene.fake.check();
 }
 
 #[tokio::test(flavor = "multi_thread")]

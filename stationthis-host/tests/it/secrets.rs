@@ -16,6 +16,7 @@ use stationthis_host::data_dir::KeyFile;
 use stationthis_host::http::HttpConfig;
 use stationthis_host::keys::{ApiKeys, KeyWish};
 
+use crate::telegram::fake::TOKEN;
 use canaries::{Canaries, MISTYPED_KEY, OPERATOR_KEY, SERVICE_KEY};
 use scene::Scene;
 
@@ -102,6 +103,8 @@ async fn i14_secrets_never_serialise() {
     scene.command(&["keys", "list"], OPERATOR_KEY).await;
     scene.command(&["tools"], MISTYPED_KEY).await;
     scene.told(&tasks).await;
+    scene.sim.sim.set_misbehaviour(Misbehaviour::default());
+    scene.chat().await;
     scene.stop().await;
 
     let hits = scene.search().await;
@@ -117,6 +120,8 @@ async fn types_that_hold_secrets_do_not_print_them() {
     config.api_key = Some(Secret::new(OPERATOR_KEY));
     config.comfydeploy.api_key = Some(Secret::new(SERVICE_KEY));
     config.comfydeploy.api_url = "http://127.0.0.1:9/api".to_owned();
+    config.telegram.token = Some(Secret::new(TOKEN));
+    config.telegram.webhook = true;
     let public_url = Some("http://127.0.0.1:9".to_owned());
     let app = App::start(&config, Service::ComfyDeploy, public_url).await.unwrap();
     let caller = CallerId::new("ada").unwrap();
@@ -137,9 +142,11 @@ async fn types_that_hold_secrets_do_not_print_them() {
         ("KeyFile", format!("{:#?}", KeyFile::callback(dir.path()).open().unwrap())),
         ("KeyFile", format!("{:#?}", KeyFile::webhooks(dir.path()).open().unwrap())),
         ("HostClient", format!("{:#?}", HostClient::new("http://127.0.0.1:9", config.api_key.clone()).unwrap())),
+        ("Telegram", format!("{:#?} {:#?}", app.telegram().unwrap(), app.telegram().unwrap().notifier())),
         ("ComfyDeploy", format!("{:#?}", ComfyDeploy::builder(Secret::new(SERVICE_KEY)))),
     ];
     let mut canaries = canaries;
+    canaries.add("the bot's token", TOKEN.split_once(':').unwrap().1);
     canaries.add("the caller's key", made.key.expose().rsplit_once('_').unwrap().1);
     for (name, text) in shown {
         assert!(!text.is_empty(), "{name} shows nothing");

@@ -21,9 +21,9 @@ mod pictures;
 #[path = "telegram/pushed.rs"]
 mod pushed;
 #[path = "telegram/rules.rs"]
-mod rules;
+pub mod rules;
 #[path = "telegram/world.rs"]
-mod world;
+pub mod world;
 
 use serde_json::{Value, json};
 use stationthis_comfydeploy::sim::{Sim, SimConfig, SimServer, SimTiming};

@@ -54,6 +54,16 @@ async fn an_album_counts_each_of_its_pictures() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_takes_long_to_arrive_counts_from_then_on() {
+    let (pace, from) = (Pace::new(Limits::default()), Instant::now());
+    pace.turn(PERSON, 2).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    pace.arrived(PERSON, 2);
+    pace.turn(PERSON, 1).await;
+    assert_eq!(after(from).await, 7000);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pause_holds_up_the_whole_chat_and_no_other() {
     let (pace, from) = (Pace::new(Limits::default()), Instant::now());
     pace.pause(PERSON, Duration::from_secs(86_400));

@@ -27,8 +27,8 @@ impl Face for Run {
         price.unwrap_or_else(|| panic!("no price: {help}")).to_owned()
     }
 
-    async fn ask(&self, scene: &Scene, user: &str, ask: &Ask) -> Outcome {
-        let folder = scene.dir.path().join(user);
+    async fn ask(&self, scene: &Scene, user: usize, ask: &Ask) -> Outcome {
+        let folder = scene.dir.path().join(user.to_string());
         let mut words = vec!["run".to_owned(), scene.slug(ask.tool).to_owned(), "--json".to_owned()];
         words.extend(["--out".to_owned(), folder.to_str().unwrap().to_owned()]);
         for (name, given) in &ask.inputs {

@@ -27,7 +27,7 @@ impl Face for Run {
         price(scene, tool).await
     }
 
-    async fn ask(&self, scene: &Scene, _: &str, ask: &Ask) -> Outcome {
+    async fn ask(&self, scene: &Scene, _: usize, ask: &Ask) -> Outcome {
         let path = format!("/api/internal/run/{}?wait=30", scene.slug(ask.tool));
         let (status, body) = call(scene, Method::POST, &path, Some(json!({ "inputs": inputs(ask) }))).await;
         if status != StatusCode::OK {
@@ -47,7 +47,7 @@ impl Face for Generations {
         price(scene, tool).await
     }
 
-    async fn ask(&self, scene: &Scene, _: &str, ask: &Ask) -> Outcome {
+    async fn ask(&self, scene: &Scene, _: usize, ask: &Ask) -> Outcome {
         let wish = json!({ "toolId": scene.slug(ask.tool), "requestPayload": inputs(ask) });
         let (status, generation) = call(scene, Method::POST, "/api/internal/generations", Some(wish)).await;
         if status != StatusCode::CREATED {

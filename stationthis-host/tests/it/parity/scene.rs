@@ -15,7 +15,14 @@ use stationthis_core::testkit::{ANY_RUN, ScriptedProvider};
 use stationthis_core::tool::CostingModel;
 use stationthis_core::{CallerId, JsonDoc, Policy, ProviderId, RunId, Secret, Timestamp, ToolDefinition, ToolId};
 use stationthis_host::http::{self, HttpConfig};
+use stationthis_host::outgoing::{Guard, GuardedClient};
+use stationthis_host::telegram::{Limits, Telegram, TelegramConfig};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::telegram::CHATS;
+use crate::telegram::fake::{Fake, TOKEN};
+use crate::telegram::world::FASTER;
 
 use super::corpus::{Price, Tool, tools};
 
@@ -29,6 +36,9 @@ pub const TEXT: &str = "a caption";
 const TOOK: Duration = Duration::from_secs(25);
 
 pub struct Scene {
+    pub station: Station,
+    /// What the bot takes for Telegram.
+    pub fake: Fake,
     /// Of the HTTP face.
     pub base: String,
     /// The tools' slugs, by their keys.
@@ -43,23 +53,35 @@ impl Scene {
         let made = serve(Router::new().route("/made.png", get(|| async { PICTURE }))).await;
         let mut policy = Policy::default();
         policy.poll_interval_min = Duration::from_millis(20);
-        let mut builder = Station::builder().policy(policy);
+        let fake = Fake::start().await;
+        let bot = bot(&fake);
+        let mut builder = Station::builder().policy(policy).notifier(Arc::new(bot.notifier()));
         for tool in tools() {
             builder = builder.provider(Arc::new(provider(&tool, &format!("{made}/made.png"))));
         }
         let station = builder.build().unwrap();
         station.refresh().await.unwrap();
         let handle = station.start().await.unwrap();
+        let at_work = station.clone();
+        tokio::spawn(async move { bot.serve(at_work, CancellationToken::new()).await });
         let slugs = tools().iter().map(|tool| (tool.key, slug(&station, tool))).collect();
         let config = HttpConfig::new(CallerId::new("local").unwrap()).with_api_key(Some(Secret::new(KEY)));
         let base = serve(http::router(station.clone(), &config)).await;
         let (http, dir) = (crate::bench::client(), tempfile::tempdir().unwrap());
-        Self { base, slugs, http, dir, _handle: handle }
+        Self { station, fake, base, slugs, http, dir, _handle: handle }
     }
 
     pub fn slug(&self, tool: &str) -> &str {
         &self.slugs[tool]
     }
+}
+
+fn bot(fake: &Fake) -> Telegram {
+    let config = TelegramConfig::new(Secret::new(TOKEN)).with_api_url(&fake.url).with_allowed(CHATS);
+    let config = config.with_limits(Limits::default().faster(FASTER));
+    // What a run made is on this machine, here.
+    let guard = Guard::new(vec!["127.0.0.0/8".parse().unwrap()]);
+    Telegram::new(config, GuardedClient::new(guard).unwrap()).unwrap()
 }
 
 async fn serve(router: Router) -> String {

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use super::faces;
 
 /// Where a request to run a tool is made, and as which faces that is in the suite. The command line asks through its desk.
-const PLACES: [(&str, &str); 4] = [
+const PLACES: [(&str, &str); 5] = [
     ("http/run.rs", "http"),
     ("http/generations.rs", "generations"),
+    ("telegram/bot/run.rs", "telegram"),
     ("desk.rs", "command line"),
     // The same, over a simulator, for a first look.
     ("commands/demo.rs", "command line"),

@@ -17,6 +17,10 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
+use crate::telegram::ANA;
+use crate::telegram::fake::{Fake, Manner, TOKEN};
+use crate::telegram::rules::Refusal;
+
 use super::canaries::{Canaries, OPERATOR_KEY, SERVICE_KEY};
 
 /// Far beyond what anything here needs: a host that hangs is a failure, not a test that never ends.
@@ -28,6 +32,7 @@ const PROMPT: &str = "a heron in the reeds";
 pub struct Scene {
     pub canaries: Canaries,
     pub sim: SimServer,
+    telegram: Fake,
     folder: TempDir,
     host: Child,
     base: String,
@@ -41,7 +46,10 @@ pub struct Scene {
 
 impl Scene {
     pub async fn start() -> Self {
-        let canaries = Canaries::new();
+        let mut canaries = Canaries::new();
+        canaries.add("the bot's token", TOKEN.split_once(':').unwrap().1);
+        let telegram = Fake::start().await;
+        telegram.change(|state| state.world.open(ANA.0, "private").kind = "private");
         let service =
             SimConfig { api_key: Some(SERVICE_KEY.to_owned()), timing: SimTiming::instant(), ..SimConfig::default() };
         let sim = Sim::serve(service).await.unwrap();
@@ -58,6 +66,9 @@ impl Scene {
             .env("COMFY_DEPLOY_API_URL", sim.base_url())
             .env("STATIONTHIS_API_KEY", OPERATOR_KEY)
             .env("STATIONTHIS_ALLOW_PRIVATE_TARGETS", "127.0.0.0/8")
+            .env("TELEGRAM_BOT_TOKEN", TOKEN)
+            .env("TELEGRAM_API_URL", &telegram.url)
+            .env("TELEGRAM_ALLOWED", ANA.0.to_string())
             .env("RUST_LOG", "trace")
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -67,6 +78,7 @@ impl Scene {
         let mut scene = Self {
             canaries,
             sim,
+            telegram,
             folder,
             host,
             base,
@@ -120,6 +132,27 @@ impl Scene {
         self.said.push((name.clone(), head.into_bytes()));
         self.said.push((name, bytes.to_vec()));
         serde_json::from_slice(&bytes).unwrap_or_default()
+    }
+
+    /// A conversation with the bot, in which Telegram says the token back in a refusal, and a picture cannot be fetched.
+    pub async fn chat(&mut self) {
+        let write = |text: &str, more: Value| self.telegram.change(|state| state.world.write(ANA.0, ANA, text, more));
+        let answer = async |message: i64, nth: usize| {
+            let said = self.telegram.until("the bot's answer", |state| {
+                state.world.of_bot(ANA.0).filter(|said| said.reply_to == Some(message)).nth(nth).map(|said| said.id)
+            });
+            said.await
+        };
+        let photo = self.telegram.change(|state| state.world.picture("garden", b"\xff\xd8 a garden"));
+        let run = write(&format!("/image_restyle {PROMPT}"), json!({ "photo": photo }));
+        answer(run, 1).await;
+        self.telegram.manner("sendMessage", Manner::Refuse(Refusal::new(400, &format!("Bad Request: bot{TOKEN}"))));
+        write("/tools", json!({}));
+        let lost = json!([{ "file_id": "lost" }]);
+        answer(write("/image_restyle", json!({ "photo": lost })), 0).await;
+        answer(write("/status", json!({})), 0).await;
+        let said = self.telegram.state().world.of_bot(ANA.0).map(|said| said.text.clone()).collect::<Vec<_>>();
+        self.said.push(("what the bot said".to_owned(), said.join("\n").into_bytes()));
     }
 
     /// A command of the program, with every log line on.
@@ -194,6 +227,8 @@ impl Scene {
         place("the events", "webhook");
         place("the answer to POST", PROMPT);
         place("what receivers", "webhook-signature");
+        place("what the bot said", "image-restyle");
+        place("log after", "an answer could not be sent");
         place("the output of keys list", "ada");
     }
 }

@@ -1,0 +1,130 @@
+//! Files that callers keep here, to name them as inputs.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::multipart::{Field, Multipart, MultipartError};
+use axum::extract::{FromRequest, Path, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
+use stationthis_core::{CallerId, ErrorKind, Result, Timestamp};
+use tokio_util::io::ReaderStream;
+
+use crate::files::{Files, Incoming, StoredFile};
+use crate::http::about::{About, Answer, LOCATION};
+use crate::http::asker::Asker;
+use crate::http::body::DRAIN_BYTES_MAX;
+use crate::http::download;
+use crate::http::problem::Problem;
+use crate::http::router::Face;
+
+/// The one part of the form.
+const PART: &str = "file";
+
+pub(crate) const KEEP: About = About::new(
+    "Keep a file, to be named as an input",
+    &[Answer::json::<StoredFile>(201, "The file; its `uri` is the input.").with_headers(&[LOCATION])],
+)
+.form::<FileForm>()
+.problems(&[413, 422, 501]);
+
+/// What is sent: one part.
+#[derive(JsonSchema)]
+struct FileForm {
+    /// The file, with its name and type.
+    #[schemars(extend("format" = "binary"))]
+    #[allow(dead_code)]
+    file: String,
+}
+
+/// `POST /api/internal/files`: 201 when it is durable.
+pub(crate) async fn keep(asker: Asker, State(face): State<Face>, request: Request) -> Result<Response, Problem> {
+    let (files, caller) = shelf(&face, &asker)?;
+    // A file on its way holds a connection and a file here as long as its sender likes.
+    let _place = asker.wait()?;
+    let refused = |_| Problem::malformed("A file is sent as multipart/form-data.");
+    let mut form = Multipart::from_request(request, &()).await.map_err(refused)?;
+    let Some(field) = form.next_field().await.map_err(broken)?.filter(|field| field.name() == Some(PART)) else {
+        return Err(Problem::malformed(format!("The form begins with a part named {PART:?}, the file.")));
+    };
+    let file = receive(files.begin(caller).await?, field).await?;
+    if form.next_field().await.map_err(broken)?.is_some() {
+        files.remove(caller, &file.file_id, Timestamp::now()).await?;
+        return Err(Problem::malformed("One file is sent at a time, and nothing else."));
+    }
+    let place = HeaderValue::from_str(&format!("/api/internal/files/{}", file.file_id));
+    let mut response = (StatusCode::CREATED, Json(file)).into_response();
+    place.into_iter().for_each(|place| drop(response.headers_mut().insert(header::LOCATION, place)));
+    Ok(response)
+}
+
+async fn receive(mut incoming: Incoming, mut field: Field<'_>) -> Result<StoredFile, Problem> {
+    while let Some(piece) = field.chunk().await.map_err(broken)? {
+        if let Err(error) = incoming.write(&piece).await {
+            // Read on for a while: a client that is still writing when the connection closes often never sees why.
+            let mut drained = 0_usize;
+            while let (true, Ok(Some(piece))) = (drained < DRAIN_BYTES_MAX, field.chunk().await) {
+                drained = drained.saturating_add(piece.len());
+            }
+            return Err(error.into());
+        }
+    }
+    let (declared, name) = (field.content_type().map(str::to_owned), field.file_name().map(str::to_owned));
+    Ok(incoming.finish(declared.as_deref(), name.as_deref()).await?)
+}
+
+pub(crate) const SHOW: About =
+    About::new("A file", &[Answer::json::<StoredFile>(200, "What is known of it.")]).problems(&[501]);
+
+/// `GET /api/internal/files/{id}`.
+pub(crate) async fn show(
+    asker: Asker,
+    State(face): State<Face>,
+    Path(id): Path<String>,
+) -> Result<Json<StoredFile>, Problem> {
+    let (files, caller) = shelf(&face, &asker)?;
+    Ok(Json(files.get(caller, &id, Timestamp::now())?))
+}
+
+pub(crate) const CONTENT: About =
+    About::new("A file's content", &[Answer::other(200, "The bytes, with their type.", "*/*")]).problems(&[501]);
+
+/// `GET /api/internal/files/{id}/content`.
+pub(crate) async fn content(
+    asker: Asker,
+    State(face): State<Face>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let (files, caller) = shelf(&face, &asker)?;
+    let (file, content) = files.content(caller, &id, Timestamp::now()).await?;
+    let mut response = Body::from_stream(ReaderStream::new(content)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(file.bytes));
+    download::harmless(headers, &file.mime, file.filename.as_deref());
+    Ok(response)
+}
+
+pub(crate) const REMOVE: About =
+    About::new("Forget a file", &[Answer { content: None, ..Answer::other(204, "It is gone.", "*/*") }])
+        .problems(&[501]);
+
+/// `DELETE /api/internal/files/{id}`.
+pub(crate) async fn remove(
+    asker: Asker,
+    State(face): State<Face>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let (files, caller) = shelf(&face, &asker)?;
+    files.remove(caller, &id, Timestamp::now()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn shelf<'a>(face: &'a Face, asker: &'a Asker) -> Result<(&'a Files, &'a CallerId), Problem> {
+    let none = || Problem::new(StatusCode::NOT_IMPLEMENTED, ErrorKind::Unsupported, "This host keeps no files.");
+    // An operator across callers is no owner; it has no such route.
+    face.files.as_ref().zip(asker.caller.id()).ok_or_else(none)
+}
+
+fn broken(_: MultipartError) -> Problem {
+    Problem::malformed("The form cannot be read: it is no multipart/form-data, ended early, or came too slowly.")
+}

@@ -1,0 +1,171 @@
+//! What tasks gave, fetched through this host.
+
+use std::fmt;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::Stream;
+use futures_util::stream::{once, unfold};
+use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, RANGE};
+use reqwest::{Response, StatusCode};
+use stationthis_core::station::Caller;
+use stationthis_core::task::output::Output;
+use stationthis_core::{Error, ErrorKind, Result, TaskId, Timestamp};
+
+use crate::outgoing::GuardedClient;
+
+/// The most bytes of one output: a long film or a large model.
+pub const OUTPUT_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+
+/// The longest one transfer may take: an hour is four gigabytes at 10 Mbit/s.
+const TRANSFER_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// The longest wait for the head of an answer, and between two pieces of it.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// URLs that end sooner than this are renewed first.
+const EXPIRY_MARGIN: Duration = Duration::from_secs(10);
+
+/// Fetches outputs: by the URL on the record, and where that has ended by one that the service gives anew.
+///
+/// The record is not touched by it: a renewed URL is for this one fetch.
+#[derive(Clone, Debug)]
+pub struct Outputs {
+    client: GuardedClient,
+}
+
+/// The content of an output.
+pub type Content = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
+
+/// An output on its way. The content fails with `Unavailable` when the service stops sending, and with `TooLarge` after
+/// [`OUTPUT_BYTES_MAX`]; dropping it ends the transfer.
+pub struct Fetched {
+    /// The output, as it is on the record.
+    pub output: Output,
+    /// Its media type.
+    pub mime: String,
+    /// The size of what comes, where it is known.
+    pub bytes: Option<u64>,
+    /// Which part of it comes, as `Content-Range` says it; absent for the whole.
+    pub part: Option<HeaderValue>,
+    /// What was asked for is a part that it has not; then there is no content.
+    pub out_of_range: bool,
+    /// Its content.
+    pub content: Content,
+}
+
+impl fmt::Debug for Fetched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetched").field("mime", &self.mime).field("bytes", &self.bytes).finish_non_exhaustive()
+    }
+}
+
+impl Outputs {
+    /// Fetches with this client, which guards what services may name.
+    #[must_use]
+    pub const fn new(client: GuardedClient) -> Self {
+        Self { client }
+    }
+
+    /// Output number `n` of a task, from zero; `range` is a `Range` header, handed on as it is (a service may answer it
+    /// with the whole).
+    ///
+    /// # Errors
+    /// `NotFound` for a task that is not the caller's and an output that there is not, `Gone` when the service has it no
+    /// more, `TooLarge`, `Unavailable` when it cannot be fetched now.
+    pub async fn fetch(&self, caller: &Caller, task: TaskId, n: usize, range: Option<&HeaderValue>) -> Result<Fetched> {
+        let record = caller.task(task).await?;
+        let none = || Error::new(ErrorKind::NotFound, "find output").with_message(format!("There is no output {n}."));
+        let output = record.state.outputs.get(n).cloned().ok_or_else(none)?;
+        let Some(address) = output.url.clone() else { return Ok(written_out(output)) };
+        let ends = Timestamp::now().plus(EXPIRY_MARGIN);
+        let answer = if output.expires_at.is_some_and(|at| at <= ends) {
+            None
+        } else {
+            Some(self.get(&address, range).await?).filter(|answer| !has_ended(answer.status()))
+        };
+        let answer = match answer {
+            Some(answer) => answer,
+            None => self.get(&renewed(caller, task, &output).await?, range).await?,
+        };
+        taken(output, answer)
+    }
+
+    async fn get(&self, address: &str, range: Option<&HeaderValue>) -> Result<Response> {
+        let headers: HeaderMap = range.map(|range| (RANGE, range.clone())).into_iter().collect();
+        let sent = tokio::time::timeout(PAUSE_MAX, self.client.fetch(address, headers, TRANSFER_TIMEOUT)).await;
+        let sent = sent.map_err(|_| failed("it did not answer in time."))?;
+        sent.map_err(|error| failed(&error.to_string()).with_source(error))
+    }
+}
+
+/// The URL under which the service has it now.
+async fn renewed(caller: &Caller, task: TaskId, output: &Output) -> Result<String> {
+    let now = caller.outputs_now(task).await?;
+    let gone = || Error::new(ErrorKind::Gone, "fetch output").with_message("The service does not have it any more.");
+    now.into_iter().find(|fresh| fresh.same_as(output)).and_then(|fresh| fresh.url).ok_or_else(gone)
+}
+
+/// Storages answer so for what is not there any more, and for signatures that have ended.
+fn has_ended(status: StatusCode) -> bool {
+    matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE)
+}
+
+fn taken(output: Output, answer: Response) -> Result<Fetched> {
+    let status = answer.status();
+    if has_ended(status) {
+        return Err(Error::new(ErrorKind::Gone, "fetch output").with_message("The service does not have it any more."));
+    }
+    let out_of_range = status == StatusCode::RANGE_NOT_SATISFIABLE;
+    if !out_of_range && !matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
+        return Err(failed(&format!("it answers {}.", status.as_u16())));
+    }
+    if answer.content_length().is_some_and(|bytes| bytes > OUTPUT_BYTES_MAX) {
+        return Err(too_large());
+    }
+    let by_service = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+    let mime = output.mime.clone().or(by_service).unwrap_or_else(|| "application/octet-stream".to_owned());
+    let part = answer.headers().get(CONTENT_RANGE).filter(|_| status != StatusCode::OK).cloned();
+    let bytes = answer.content_length().filter(|_| !out_of_range);
+    let content: Content =
+        if out_of_range { Box::pin(futures_util::stream::empty()) } else { Box::pin(pieces(answer)) };
+    Ok(Fetched { output, mime, bytes, part, out_of_range, content })
+}
+
+/// A text, or JSON, that stands on the record itself.
+fn written_out(output: Output) -> Fetched {
+    let (mime, text) = match (&output.text, &output.json) {
+        (Some(text), _) => ("text/plain; charset=utf-8", text.clone()),
+        (None, Some(json)) => ("application/json", json.to_string()),
+        (None, None) => ("text/plain; charset=utf-8", String::new()),
+    };
+    let bytes = u64::try_from(text.len()).ok();
+    let content = Box::pin(once(async { Ok(Bytes::from(text)) }));
+    Fetched { output, mime: mime.to_owned(), bytes, part: None, out_of_range: false, content }
+}
+
+fn pieces(answer: Response) -> impl Stream<Item = Result<Bytes>> + Send {
+    unfold(Some((answer, 0_u64)), async |state| {
+        let (mut answer, seen) = state?;
+        let piece = match tokio::time::timeout(PAUSE_MAX, answer.chunk()).await {
+            Ok(Ok(piece)) => piece?,
+            // Not with the URL: it may be presigned.
+            Ok(Err(error)) => return Some((Err(failed(&format!("{}.", error.without_url()))), None)),
+            Err(_) => return Some((Err(failed("it stopped sending.")), None)),
+        };
+        let seen = seen.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+        if seen > OUTPUT_BYTES_MAX {
+            return Some((Err(too_large()), None));
+        }
+        Some((Ok(piece), Some((answer, seen))))
+    })
+}
+
+fn failed(reason: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, "fetch output").with_message(format!("The output cannot be fetched: {reason}"))
+}
+
+fn too_large() -> Error {
+    Error::new(ErrorKind::TooLarge, "fetch output").with_message("The output is larger than 4 GiB: use its URL.")
+}
