@@ -49,6 +49,20 @@ impl Resident {
     }
 }
 
+/// The processor time that a process has used so far, in seconds, to a hundredth.
+///
+/// # Errors
+/// When there is no such process, or no `/proc`.
+pub fn cpu_seconds(pid: u32) -> Result<f64> {
+    let path = format!("/proc/{pid}/stat");
+    let text = std::fs::read_to_string(&path).with_context(|| path.clone())?;
+    // The second field is a name in parentheses; user and system time are the 12th and 13th after it.
+    let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+    let ticks: u32 = fields.map(|field| field.parse().unwrap_or(0_u32)).sum();
+    // Linux counts them in hundredths of a second for every program.
+    Ok(f64::from(ticks) / 100.0)
+}
+
 /// KiB as MB (10⁶ bytes).
 #[must_use]
 pub fn mb(kib: u64) -> f64 {

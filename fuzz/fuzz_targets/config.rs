@@ -50,7 +50,13 @@ fn check_config(env: &str, file: &str) {
     };
     // Where the canary stands for a key and nothing else, nothing shows it.
     let all = format!("{env}\n{file}");
-    let is_key = ["api_key = \"", "API_KEY="].iter().any(|before| all.contains(&format!("{before}{CANARY}")));
+    let is_variable = |line: &str| {
+        line.split_once('=').is_some_and(|(name, value)| name.ends_with("API_KEY") && value.starts_with(CANARY))
+    };
+    let is_entry = |line: &str| line.strip_prefix("api_key = \"").is_some_and(|value| value.starts_with(CANARY));
+    // A line of a text over several lines is no entry.
+    let has_long_text = ["\"\"\"", "'''"].iter().any(|quote| file.contains(quote));
+    let is_key = env.lines().any(is_variable) || (!has_long_text && file.lines().any(is_entry));
     assert!(!is_key || all.matches(CANARY).count() > 1 || !shown.contains(CANARY), "{shown}");
 }
 

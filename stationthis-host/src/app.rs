@@ -85,7 +85,6 @@ impl App {
         let downloads = GuardedClient::new(guard(config).trusting(&service_url_of(&service_url)?))?;
         let webhooks = GuardedClient::new(guard(config))?;
         let webhooks = WebhookNotifier::new(webhooks, data.webhook_keys()?, Arc::new(SystemClock));
-        let telegram = telegram(config, downloads.clone(), public_url.as_deref())?;
         let database = Arc::new(SqliteStore::open(data.database()).await?);
         let backups = Backups::new(Arc::clone(&database), data.backups());
         let store: Arc<dyn TaskStore> = database;
@@ -93,6 +92,7 @@ impl App {
         let store = crate::halt::wrapped(store)?;
         let files = Files::open(data.files(), config.file_limits(), Timestamp::now())?;
         files.keep_swept();
+        let telegram = telegram(config, downloads.clone(), files.clone(), public_url.as_deref())?;
         let mut builder = Station::builder()
             .provider(Arc::new(provider))
             .store(store)
@@ -225,7 +225,12 @@ pub(crate) fn guard(config: &Config) -> Guard {
 }
 
 /// The bot of the configuration.
-fn telegram(config: &Config, downloads: GuardedClient, public_url: Option<&str>) -> Result<Option<Telegram>> {
+fn telegram(
+    config: &Config,
+    downloads: GuardedClient,
+    files: Files,
+    public_url: Option<&str>,
+) -> Result<Option<Telegram>> {
     let settings = &config.telegram;
     let Some(token) = settings.token.clone() else { return Ok(None) };
     if settings.webhook && public_url.is_none() {
@@ -238,7 +243,7 @@ fn telegram(config: &Config, downloads: GuardedClient, public_url: Option<&str>)
         .with_allowed(settings.allowed.iter().copied())
         .with_webhook_base(base)
         .with_limits(settings.limits);
-    Telegram::new(telegram, downloads).map(Some)
+    Telegram::new(telegram, downloads, files).map(Some)
 }
 
 fn service_url_of(text: &str) -> Result<url::Url> {

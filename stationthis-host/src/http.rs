@@ -10,6 +10,7 @@
 //! | `GET /metrics` | everything that is counted, in Prometheus' text format; the operator's alone |
 //! | `GET /healthz` | 200 while the process lives |
 //! | `GET /readyz` | 200 when the store answers and there is a catalogue, else 503; each provider's state |
+//! | `GET /docs` | a page that shows the document below to people |
 //! | `GET /api/internal/openapi.json` | all of this as an OpenAPI 3.1 document, with an operation for each tool |
 //! | `GET /api/internal/tools` | `{"tools": […]}` |
 //! | `GET /api/internal/tools/{id}`, `GET /api/internal/run/{workflow_name}` | one tool with its price and typical time, by id or slug; 308 for a name of before, 410 for one of a removed tool |
@@ -56,6 +57,7 @@ mod auth;
 pub mod body;
 mod cors;
 mod costs;
+mod docs;
 mod download;
 mod etag;
 mod events;

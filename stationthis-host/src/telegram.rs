@@ -1,15 +1,18 @@
 //! The Telegram face: a bot whose commands are the tools.
 //!
 //! ```no_run
-//! use stationthis_core::{Secret, Station};
+//! use stationthis_core::{Secret, Station, Timestamp};
+//! use stationthis_host::files::{FileLimits, Files};
 //! use stationthis_host::outgoing::{Guard, GuardedClient};
 //! use stationthis_host::telegram::{Telegram, TelegramConfig};
 //! use std::sync::Arc;
+//! use std::time::Duration;
 //!
 //! # async fn run(builder: stationthis_core::station::StationBuilder) -> stationthis_core::Result<()> {
 //! let config = TelegramConfig::new(Secret::new("123456:ABC…")).with_allowed([4242]);
-//! let telegram = Telegram::new(config, GuardedClient::new(Guard::default())?)?;
-//! let station = builder.notifier(Arc::new(telegram.notifier())).build()?;
+//! let files = Files::open("files", FileLimits::new(50 << 20, 1 << 30, Duration::from_secs(86_400)), Timestamp::now())?;
+//! let telegram = Telegram::new(config, GuardedClient::new(Guard::default())?, files.clone())?;
+//! let station = builder.media(Arc::new(files)).notifier(Arc::new(telegram.notifier())).build()?;
 //! let handle = station.start().await?;
 //! telegram.serve(station, tokio_util::sync::CancellationToken::new()).await
 //! # }
@@ -56,6 +59,7 @@ pub(crate) use menu::command_reason;
 pub use notifier::TelegramNotifier;
 pub use pace::Limits;
 
+use crate::files::Files;
 use crate::outgoing::GuardedClient;
 use api::BotApi;
 use book::Book;
@@ -131,11 +135,12 @@ pub struct Telegram {
 }
 
 impl Telegram {
-    /// A bot. `downloads` fetches what tools gave, where Telegram cannot do so itself. Nobody is asked anything yet.
+    /// A bot. `downloads` fetches what tools gave, where Telegram cannot do so itself; `files`, which the station must have
+    /// too, keeps what people send. Nobody is asked anything yet.
     ///
     /// # Errors
     /// `InvalidInput` for a token that is none; `Unexpected` when no HTTP client can be made.
-    pub fn new(config: TelegramConfig, downloads: GuardedClient) -> Result<Self> {
+    pub fn new(config: TelegramConfig, downloads: GuardedClient, files: Files) -> Result<Self> {
         let bot = bot_number(&config.token)?;
         let api = BotApi::new(&config.api_url, config.token)?;
         let (sender, receiver) = mpsc::channel(webhook::WAITING_MAX);
@@ -146,7 +151,7 @@ impl Telegram {
             }
             None => None,
         };
-        let post = Post { api, pace: Pace::new(config.limits), book: Book::default(), downloads };
+        let post = Post { api, pace: Pace::new(config.limits), book: Book::default(), downloads, files };
         Ok(Self {
             post: Arc::new(post),
             door: Door::new(config.allowed),

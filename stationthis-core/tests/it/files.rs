@@ -1,11 +1,13 @@
 //! Files as inputs: whose they are, and that they are with the service before a task is.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::FutureExt;
 use serde_json::{Value, json};
 use stationthis_core::cost::{RateCard, RateKey, Unit};
 use stationthis_core::media::{FileUri, MediaSource};
@@ -23,17 +25,21 @@ use crate::bench::{caller, inputs, start, success};
 
 /// Files in memory.
 #[derive(Debug, Default)]
-struct Shelf(Mutex<BTreeMap<String, (CallerId, UploadFile)>>);
+struct Shelf {
+    files: Mutex<BTreeMap<String, (CallerId, UploadFile)>>,
+    /// Reading takes for ever.
+    stuck: AtomicBool,
+}
 
 impl Shelf {
     fn put(&self, owner: &str, id: &str, mime: &str) -> String {
         let file = UploadFile::new(format!("{id}.png"), mime, Bytes::from(id.to_owned()));
-        self.0.lock().unwrap().insert(id.to_owned(), (caller(owner), file));
+        self.files.lock().unwrap().insert(id.to_owned(), (caller(owner), file));
         FileUri::new(id).unwrap().to_string()
     }
 
     fn find(&self, caller: &CallerId, file: &FileUri) -> Result<UploadFile> {
-        let shelf = self.0.lock().unwrap();
+        let shelf = self.files.lock().unwrap();
         let found = shelf.get(file.id()).filter(|(owner, _)| owner == caller);
         found.map(|(_, file)| file.clone()).ok_or_else(|| Error::new(ErrorKind::NotFound, "find file"))
     }
@@ -46,6 +52,9 @@ impl MediaSource for Shelf {
     }
 
     async fn read(&self, caller: &CallerId, file: &FileUri) -> Result<UploadFile> {
+        if self.stuck.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         self.find(caller, file)
     }
 }
@@ -83,6 +92,7 @@ impl Stage {
             .store(Arc::new(MemoryStore::new()))
             .clock(clock.clone())
             .media(shelf.clone())
+            .instance("stage")
             .build()
             .unwrap();
         station.refresh().await.unwrap();
@@ -206,7 +216,7 @@ async fn a_file_that_is_gone_or_refused_ends_the_task_with_a_reason_and_no_cost(
         let file = stage.shelf.put("ada", "cat", "image/png");
         let task = stage.run(json!({ "image": file })).await.unwrap();
         if gone {
-            stage.shelf.0.lock().unwrap().clear();
+            stage.shelf.files.lock().unwrap().clear();
         } else {
             let never = Error::new(ErrorKind::InvalidInput, "upload file").with_message("No cats.");
             stage.provider.script().uploads = [Err(never)].into();
@@ -218,6 +228,26 @@ async fn a_file_that_is_gone_or_refused_ends_the_task_with_a_reason_and_no_cost(
         assert_eq!(task.state.status_reason.unwrap().code, "refused");
         assert_eq!(stage.provider.script().calls.submit, 0);
     }
+}
+
+#[tokio::test]
+async fn a_crash_while_files_are_given_loses_and_doubles_nothing() {
+    let stage = Stage::taking_files().await;
+    let file = stage.shelf.put("ada", "cat", "image/png");
+    let task = stage.run(json!({ "extras": [PIXEL, file] })).await.unwrap();
+    stage.shelf.stuck.store(true, Ordering::SeqCst);
+    assert!(stage.station.tick().now_or_never().is_none(), "it dies after the first file");
+    assert_eq!(stage.provider.script().uploaded.len(), 1);
+    let after = stage.task(&task).await;
+    assert_eq!((after.state.status, after.state.submit_attempts), (TaskStatus::Accepted, 0), "nothing is in doubt");
+    stage.shelf.stuck.store(false, Ordering::SeqCst);
+    stage.station.resume().await.unwrap();
+    stage.provider.script().polls = [success(stage.clock.now())].into();
+    stage.pass(5).await;
+    assert_eq!(stage.task(&task).await.state.status, TaskStatus::Completed);
+    let script = stage.provider.script();
+    assert_eq!((script.calls.submit, script.uploaded.len()), (1, 3));
+    assert_eq!(script.inputs["extras"], json!(["https://files.example/2", "https://files.example/3"]));
 }
 
 #[tokio::test]

@@ -108,9 +108,11 @@ pub(super) async fn follow(desk: &Desk, id: TaskId, station: &StationArgs) -> an
 /// Asks once; a second interrupt is an answer too.
 async fn wants_to_cancel() -> anyhow::Result<bool> {
     let question = "\nCancel the task? No leaves it going.";
-    let asked = tokio::task::spawn_blocking(move || ask::agrees(question, BufReader::new(stdin()), stderr()));
+    let (answered, answer) = tokio::sync::oneshot::channel();
+    // Not one of the runtime's threads: it waits for those at its end, and nobody may ever press return.
+    std::thread::spawn(move || answered.send(ask::agrees(question, BufReader::new(stdin()), stderr())));
     tokio::select! {
-        answer = asked => Ok(answer??),
+        answer = answer => Ok(answer??),
         _ = tokio::signal::ctrl_c() => Ok(false),
     }
 }

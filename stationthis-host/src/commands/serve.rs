@@ -45,13 +45,18 @@ pub async fn serve(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
         .with_host_id(app.host_id()?.into())
         .with_metrics(metrics);
     let mut router = http::router(app.station().clone(), &face);
+    let mut chats = None;
     if let Some(telegram) = app.telegram() {
         router = router.merge(telegram.webhook_router());
-        tokio::spawn(bot(telegram.clone(), app.station().clone(), stop.clone()));
+        chats = Some(tokio::spawn(bot(telegram.clone(), app.station().clone(), stop.clone())));
     }
     anstream::println!("listening on http://{address}");
     http::server::serve(listener, router, face.server, stop, SHUTDOWN_GRACE).await?;
     tracing::info!("stopping");
+    if let Some(chats) = chats {
+        // It ends within seconds of the stop; what it could not say is lost, and no answer of a task is.
+        chats.await?;
+    }
     app.shutdown().await?;
     Ok(())
 }

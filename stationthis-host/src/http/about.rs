@@ -14,7 +14,8 @@ const JSON: &str = "application/json";
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Content {
     pub(crate) media: &'static str,
-    pub(crate) schema: SchemaOf,
+    /// `None`: what stands in it has no JSON schema.
+    pub(crate) schema: Option<SchemaOf>,
 }
 
 /// One answer that is no problem.
@@ -71,12 +72,12 @@ pub(crate) struct About {
 impl Answer {
     /// JSON.
     pub(crate) const fn json<T: JsonSchema>(status: u16, text: &'static str) -> Self {
-        Self { status, text, content: Some(Content { media: JSON, schema: schema_of::<T> }), headers: &[] }
+        Self { status, text, content: Some(Content { media: JSON, schema: Some(schema_of::<T>) }), headers: &[] }
     }
 
     /// Something else.
     pub(crate) const fn other(status: u16, text: &'static str, media: &'static str) -> Self {
-        Self { status, text, content: Some(Content { media, schema: schema_of::<String> }), headers: &[] }
+        Self { status, text, content: Some(Content { media, schema: None }), headers: &[] }
     }
 
     /// With headers that clients should know of.
@@ -115,19 +116,19 @@ impl About {
 
     /// It takes a JSON body.
     pub(crate) const fn body<T: JsonSchema>(mut self) -> Self {
-        self.body = Some(Content { media: JSON, schema: schema_of::<T> });
+        self.body = Some(Content { media: JSON, schema: Some(schema_of::<T>) });
         self
     }
 
     /// It takes a form whose parts are fields of `T`.
     pub(crate) const fn form<T: JsonSchema>(mut self) -> Self {
-        self.body = Some(Content { media: "multipart/form-data", schema: schema_of::<T> });
+        self.body = Some(Content { media: "multipart/form-data", schema: Some(schema_of::<T>) });
         self
     }
 
     /// It takes a body of another kind, or none.
     pub(crate) const fn any_body(mut self, media: &'static str) -> Self {
-        self.body = Some(Content { media, schema: schema_of::<serde_json::Value> });
+        self.body = Some(Content { media, schema: None });
         self.body_optional = true;
         self
     }

@@ -51,7 +51,7 @@ pub(crate) fn layer(origins: &[Origin]) -> Option<CorsLayer> {
     (!origins.is_empty()).then(|| {
         CorsLayer::new()
             .allow_origin(origins.iter().map(|origin| origin.0.clone()).collect::<Vec<_>>())
-            .allow_methods([Method::GET, Method::POST, Method::PUT])
+            .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
             .allow_headers(
                 [header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_NONE_MATCH]
                     .into_iter()

@@ -36,7 +36,8 @@ const DESCRIPTION: &str = "Runs unreliable AI generation services as durable, pr
 
 /// The document for these tools.
 ///
-/// The operations of routes have ids made of method and path, those of tools `run_` and the slug: both stay as long as
+/// The operations of routes have ids made of method and path, those of tools `run_`
+/// (or `describe_`) and the slug: all stay as long as
 /// the path does.
 #[must_use]
 pub fn document(tools: &[ToolView]) -> Value {
@@ -59,7 +60,8 @@ pub fn document(tools: &[ToolView]) -> Value {
     }
     for tool in tools {
         let path = format!("{}/{}", tool::PARENT, tool.definition.slug);
-        paths.insert(path, json!({ "post": tool::operation(&mut describer, tool) }));
+        let (show, run) = tool::operations(&mut describer, tool);
+        paths.insert(path, json!({ "get": show, "post": run }));
     }
     json!({
         "openapi": "3.1.0",

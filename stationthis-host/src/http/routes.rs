@@ -6,8 +6,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use crate::http::about::About;
 use crate::http::router::Face;
 use crate::http::{
-    admin, costs, events, files, generations, health, keys, metrics, notices, notify, openapi, outputs, review, run,
-    tasks, tools, user_events, users, webhook,
+    admin, costs, docs, events, files, generations, health, keys, metrics, notices, notify, openapi, outputs, review,
+    run, tasks, tools, user_events, users, webhook,
 };
 
 /// Whom a route answers.
@@ -59,6 +59,7 @@ impl Route {
 pub static ROUTES: &[Route] = &[
     Route::new(Scope::Open, GET, "/healthz", &health::LIVE, |f| on(f, health::live)),
     Route::new(Scope::Open, GET, "/readyz", &health::READY, |f| on(f, health::ready)),
+    Route::new(Scope::Open, GET, "/docs", &docs::SHOW, |f| on(f, docs::show)),
     Route::new(Scope::Provider, GET, "/api/webhook/{provider_id}/{task_id}", &webhook::RECEIVE, |f| {
         on(f, webhook::receive)
     }),

@@ -1,12 +1,11 @@
 //! Files that somebody sent, as inputs of a tool.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
-use stationthis_core::ToolDefinition;
+use stationthis_core::{CallerId, Error, ErrorKind, Result, Timestamp, ToolDefinition};
 
 use crate::face::input::{Fields, Media};
-use crate::telegram::api::FILE_BYTES_MAX;
+use crate::files::StoredFile;
+use crate::telegram::api::{CallError, FILE_BYTES_MAX};
 use crate::telegram::post::Post;
 use crate::telegram::wire::{FileRef, Message};
 
@@ -45,7 +44,7 @@ pub(crate) fn assign(
     tool: &ToolDefinition,
     inputs: &Map<String, Value>,
     files: Vec<Attachment>,
-) -> Result<Vec<(String, Attachment)>, String> {
+) -> std::result::Result<Vec<(String, Attachment)>, String> {
     let fields = Fields::of(tool);
     let free = fields.iter().filter(|field| !inputs.contains_key(&field.name));
     let mut slots: Vec<_> = free.filter_map(|field| Some((field, field.kind.media()?))).collect();
@@ -80,27 +79,31 @@ fn fits(media: Media, mime: &str) -> bool {
     }
 }
 
-/// Fetches the files and puts them into the inputs. Nobody but the host ever sees their addresses at Telegram, which hold
-/// the bot's token.
+/// Fetches the files, keeps them as the caller's and puts them into the inputs; their ids. Nobody but the host ever sees
+/// their addresses at Telegram, which hold the bot's token.
 ///
 /// # Errors
-/// A sentence, when one cannot be fetched.
-pub(crate) async fn put(
+/// `InvalidInput` or `TooLarge` with a sentence for who sent them; `Unavailable` when Telegram does not give them;
+/// `StoreUnavailable`. None is kept then.
+pub(crate) async fn keep(
     post: &Post,
+    caller: &CallerId,
     tool: &ToolDefinition,
     inputs: &mut Map<String, Value>,
     assigned: Vec<(String, Attachment)>,
-) -> Result<(), String> {
+) -> Result<Vec<String>> {
     let fields = Fields::of(tool);
+    let mut kept = Vec::with_capacity(assigned.len());
     for (name, file) in assigned {
-        if file.bytes.is_some_and(|bytes| bytes > FILE_BYTES_MAX as u64) {
-            return Err("A bot can fetch files of 20 MB at most; give a larger one as name=URL.".to_owned());
-        }
-        let bytes = post.api.file(&file.file_id).await.map_err(|error| {
-            tracing::warn!(%error, "a file could not be fetched from Telegram");
-            "Your file could not be fetched from Telegram. Please send it again.".to_owned()
-        })?;
-        let value = handed_on(&bytes, &file.mime);
+        let stored = match fetched(post, caller, &file).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                forget(post, caller, &kept).await;
+                return Err(error);
+            }
+        };
+        kept.push(stored.file_id);
+        let value = Value::String(stored.uri);
         let is_list = fields.iter().any(|field| field.name == name && field.kind.is_list());
         match inputs.get_mut(&name) {
             Some(Value::Array(list)) => list.push(value),
@@ -108,14 +111,43 @@ pub(crate) async fn put(
             _ => drop(inputs.insert(name, value)),
         }
     }
-    Ok(())
+    Ok(kept)
 }
 
-/// The content of a file as an input.
-fn handed_on(bytes: &[u8], mime: &str) -> Value {
-    let plain = !mime.is_empty() && mime.bytes().all(|b| b.is_ascii_alphanumeric() || b"/+-.".contains(&b));
-    let mime = if plain { mime } else { "application/octet-stream" };
-    Value::String(format!("data:{mime};base64,{}", STANDARD.encode(bytes)))
+/// Removes files of a request that was not taken.
+pub(crate) async fn forget(post: &Post, caller: &CallerId, kept: &[String]) {
+    for id in kept {
+        if let Err(error) = post.files.remove(caller, id, Timestamp::now()).await {
+            // It goes by itself, in a day.
+            tracing::debug!(%error, "a file that nobody needs was not removed");
+        }
+    }
+}
+
+async fn fetched(post: &Post, caller: &CallerId, file: &Attachment) -> Result<StoredFile> {
+    let too_large = || {
+        Error::new(ErrorKind::TooLarge, "fetch file")
+            .with_message("A bot can fetch files of 20 MB at most; give a larger one as name=URL.")
+    };
+    let lost = |error: CallError| {
+        Error::new(ErrorKind::Unavailable, "fetch file")
+            .with_message("Your file could not be fetched from Telegram. Please send it again.")
+            .with_source(error)
+    };
+    if file.bytes.is_some_and(|bytes| bytes > FILE_BYTES_MAX) {
+        return Err(too_large());
+    }
+    let mut content = post.api.file(&file.file_id).await.map_err(lost)?;
+    let mut incoming = post.files.begin(caller).await?;
+    let mut seen = 0_u64;
+    while let Some(piece) = post.api.piece(&mut content).await.map_err(lost)? {
+        seen = seen.saturating_add(piece.len() as u64);
+        if seen > FILE_BYTES_MAX {
+            return Err(too_large());
+        }
+        incoming.write(&piece).await?;
+    }
+    incoming.finish((!file.mime.is_empty()).then_some(&file.mime), None).await
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What the bot must know again after a restart: small, bounded, in the station's store.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -31,6 +32,7 @@ const PUT_ATTEMPTS: usize = 4;
 pub(crate) struct Book {
     pages: Mutex<Pages>,
     changed: Notify,
+    opened: AtomicBool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -57,15 +59,22 @@ impl Book {
     /// # Errors
     /// `StoreUnavailable`; `Corrupt`.
     pub(crate) async fn open(&self, station: &Station, bot: &str) -> Result<()> {
-        let Some(document) = station.get_document(NAMESPACE, bot).await? else { return Ok(()) };
-        let kept: Pages = serde_json::from_slice(&document.bytes)
-            .map_err(|e| Error::new(ErrorKind::Corrupt, "read the bot's book").with_source(e))?;
-        let mut pages = self.pages();
-        let learnt = std::mem::replace(&mut *pages, kept);
-        pages.statuses.extend(learnt.statuses);
-        pages.refused.extend(learnt.refused);
-        pages.moved.extend(learnt.moved);
+        if let Some(document) = station.get_document(NAMESPACE, bot).await? {
+            let kept: Pages = serde_json::from_slice(&document.bytes)
+                .map_err(|e| Error::new(ErrorKind::Corrupt, "read the bot's book").with_source(e))?;
+            let mut pages = self.pages();
+            let learnt = std::mem::replace(&mut *pages, kept);
+            pages.statuses.extend(learnt.statuses);
+            pages.refused.extend(learnt.refused);
+            pages.moved.extend(learnt.moved);
+        }
+        self.opened.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Is it known what was kept?
+    pub(crate) fn is_open(&self) -> bool {
+        self.opened.load(Ordering::Acquire)
     }
 
     /// Writes what has changed, for ever.

@@ -119,7 +119,15 @@ impl Notifier for TelegramNotifier {
     async fn deliver(&self, notice: &Notice) -> Receipt {
         let place = match self.place(&notice.target.address) {
             Ok(place) => place,
-            Err(error) => return Receipt::Permanent { reason: error.message().unwrap_or_default().to_owned() },
+            Err(error) => {
+                let reason = error.message().unwrap_or_default().to_owned();
+                // A group that moved is known by the bot's book, which is opened when the bot is at work.
+                return if self.post.book.is_open() || notice.target.address.parse::<Place>().is_err() {
+                    Receipt::Permanent { reason }
+                } else {
+                    Receipt::Retry { after: None, reason }
+                };
+            }
         };
         let mut outcome = self.attempt(notice, place);
         let Ok(ended) = tokio::time::timeout(WAIT, outcome.wait_for(Option::is_some)).await else {

@@ -7,6 +7,7 @@ use futures_util::StreamExt;
 use reqwest::Body;
 use serde_json::{Value, json};
 
+use crate::files::Files;
 use crate::outgoing::GuardedClient;
 use crate::telegram::address::Place;
 use crate::telegram::api::{Attached, BotApi, CallError, Called};
@@ -28,6 +29,8 @@ pub(crate) struct Post {
     pub(crate) book: Book,
     /// Fetches outputs.
     pub(crate) downloads: GuardedClient,
+    /// Keeps what people send.
+    pub(crate) files: Files,
 }
 
 /// Why a piece was not sent.

@@ -120,7 +120,7 @@ fn example(tool: &ToolDefinition, fields: &Fields) -> String {
     let command = telegram_command(&tool.slug);
     let text = free_text(tool, fields).map(|field| format!(" {}", field.name.to_uppercase()));
     let media = fields.iter().find_map(|field| field.kind.media());
-    let with = media.map(|media| format!(" (below or in reply to a file: {})", media.word()));
+    let with = media.map(|media| format!(", below or in reply to: {}", media.word()));
     format!("/{command}{}{}", text.unwrap_or_default(), with.unwrap_or_default())
 }
 
@@ -163,3 +163,6 @@ pub(crate) fn costs(costs: &Costs, month: &str, caller: &Caller) -> String {
 fn one_line(text: &str, most: usize) -> String {
     cut(&text.split_whitespace().collect::<Vec<_>>().join(" "), most)
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,13 +69,15 @@ pub(crate) async fn poll(bot: &Bot, stop: &CancellationToken) -> Result<()> {
             return Ok(());
         };
         let wait = match asked {
-            Ok(updates) => match handle(bot, &updates, &mut seen).await {
-                Ok(()) => {
+            // Broken off, they come again.
+            Ok(updates) => match stop.run_until_cancelled(handle(bot, &updates, &mut seen)).await {
+                None => continue,
+                Some(Ok(())) => {
                     offset = updates.iter().map(|update| update.id.saturating_add(1)).max().or(offset);
                     pause = PAUSE_MIN;
                     continue;
                 }
-                Err(error) => {
+                Some(Err(error)) => {
                     tracing::warn!(%error, "updates of Telegram are handled again");
                     pause
                 }
@@ -108,7 +110,8 @@ pub(crate) async fn take(bot: &Bot, pushed: &mut mpsc::Receiver<Pushed>, stop: &
             batch.push(next);
         }
         let (updates, done): (Vec<Update>, Vec<_>) = batch.into_iter().map(|p| (p.update, p.done)).unzip();
-        match handle(bot, &updates, &mut seen).await {
+        let Some(handled) = stop.run_until_cancelled(handle(bot, &updates, &mut seen)).await else { return };
+        match handled {
             // Who waited may be gone; then Telegram sends it again.
             Ok(()) => done.into_iter().for_each(|done| done.send(()).unwrap_or_default()),
             Err(error) => tracing::warn!(%error, "updates of Telegram were not handled; it sends them again"),

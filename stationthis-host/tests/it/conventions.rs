@@ -3,6 +3,7 @@
 use reqwest::header::{CACHE_CONTROL, ETAG, HeaderMap, IF_NONE_MATCH};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
+use sha2::Digest;
 use stationthis_comfydeploy::sim::SimTiming;
 
 use crate::bench::Bench;
@@ -75,6 +76,31 @@ async fn a_wait_may_be_a_preference() {
         let shown = prefer(Method::GET, &path, wish).send().await.unwrap();
         assert!(shown.status() == 200 && !shown.headers().contains_key("preference-applied"), "{path} {wish}");
     }
+    bench.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_for_people_needs_nothing_from_elsewhere_and_no_key() {
+    let bench = Bench::with(SimTiming::instant(), Some("correct-horse-battery")).await;
+    let page = bench.http.get(format!("{}/docs", bench.base)).send().await.unwrap();
+    assert_eq!(
+        (page.status(), page.headers()["content-type"].to_str().unwrap()),
+        (StatusCode::OK, "text/html; charset=utf-8")
+    );
+    let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    let html = page.text().await.unwrap();
+    // Its script and style are the ones that the policy names, and whole.
+    for (tag, kind) in [("style", "style-src"), ("script", "script-src")] {
+        let inside = html.split_once(&format!("<{tag}>")).unwrap().1.split_once(&format!("</{tag}>")).unwrap().0;
+        let hash = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, sha2::Sha256::digest(inside));
+        assert!(policy.contains(&format!("{kind} 'sha256-{hash}'")), "{tag}: {policy}");
+    }
+    assert!(
+        policy.starts_with("default-src 'none'") && !policy.contains("unsafe") && !policy.contains("http"),
+        "{policy}"
+    );
+    assert!(!html.contains("http://") && !html.contains("https://") && !html.contains("innerHTML"));
+    assert!(!html.contains("sdxl-portrait"), "it holds no data");
     bench.close().await;
 }
 

@@ -113,6 +113,10 @@ async fn check(scene: &Scene, method: Method, path: &str) {
     };
     let at = |variable: &str, value: &str| path.replace(variable, value);
     match (method.as_str(), path) {
+        ("GET", "/docs") => {
+            let page = scene.bench.http.get(format!("{}{path}", scene.bench.base)).send().await.unwrap();
+            assert!(page.status() == 200 && !page.text().await.unwrap().contains(&scene.task));
+        }
         (
             "GET",
             "/healthz"

@@ -18,9 +18,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
+use futures_util::future::join_all;
+use futures_util::stream;
 use serde_json::{Value, json};
+use stationthis_core::task::TaskRecord;
 
-use corpus::{Ask, End, Given, asks, tools};
+use corpus::{Ask, End, Given, Price, Run, asks, tools};
 use scene::{PICTURE, Scene, TEXT};
 
 /// Requests of one face at a time: programs are started for some, on machines with few cores.
@@ -44,6 +47,8 @@ pub enum Outcome {
     Made {
         /// The inputs as they were sent; `null` for the user's own picture.
         sent: Value,
+        /// How it ended when that was not well, with `…` for the task's id.
+        failed: Option<String>,
         /// What the user is told that it cost.
         cost: String,
         /// What arrived, in order.
@@ -62,15 +67,18 @@ fn faces() -> Vec<Arc<dyn Face>> {
 async fn the_same_request_has_the_same_outcome_on_every_face() {
     let scene = Scene::new().await;
     let asks = asks();
-    for face in faces() {
-        let outcomes = futures_util::stream::iter(asks.iter().enumerate()).map(|(n, ask)| {
-            let (face, scene) = (&face, &scene);
-            async move { (ask, face.ask(scene, n, ask).await) }
-        });
-        for (ask, outcome) in outcomes.buffered(AT_A_TIME).collect::<Vec<_>>().await {
-            check(face.name(), ask, outcome);
+    let asked = faces().into_iter().map(|face| {
+        let (asks, scene) = (&asks, &scene);
+        async move {
+            let outcomes = stream::iter(asks.iter().enumerate()).map(|(n, ask)| {
+                let face = &face;
+                async move { (ask, face.ask(scene, n, ask).await) }
+            });
+            let outcomes: Vec<_> = outcomes.buffered(AT_A_TIME).collect().await;
+            outcomes.into_iter().for_each(|(ask, outcome)| check(face.name(), ask, outcome));
         }
-    }
+    });
+    join_all(asked).await;
     scene.fake.check();
 }
 
@@ -93,7 +101,7 @@ async fn the_same_price_is_shown_on_every_face() {
 fn check(face: &str, ask: &Ask, outcome: Outcome) {
     let what = format!("{} with {:?} on {face}", ask.tool, ask.inputs);
     let expected = match &ask.end {
-        End::Sent(sent) => Outcome::Made { sent: sent.clone(), cost: cost(ask.tool), outputs: outputs() },
+        End::Sent(sent) => made(ask.tool, sent.clone()),
         End::Refused(problems) => {
             let shown = matches!(&outcome, Outcome::Refused(seen) if seen.iter().all(|(pointer, _)| pointer.is_some()));
             let problem =
@@ -105,26 +113,30 @@ fn check(face: &str, ask: &Ask, outcome: Outcome) {
     assert_eq!(outcome, expected, "{what}");
 }
 
-fn cost(tool: &str) -> String {
-    let price = tools().into_iter().find(|known| known.key == tool).unwrap().price;
-    let cost = match price {
-        corpus::Price::PerSecond => "$0.0125",
-        corpus::Price::PerRun => "$0.04",
-        corpus::Price::Free => "$0.00",
-        corpus::Price::Unknown => "unknown",
+fn made(tool: &str, sent: Value) -> Outcome {
+    let tool = tools().into_iter().find(|known| known.key == tool).unwrap();
+    let cost = match tool.price {
+        Price::PerSecond => "$0.0125",
+        Price::PerRun => "$0.04",
+        Price::Free => "$0.00",
+        Price::Unknown => "unknown",
     };
-    cost.to_owned()
-}
-
-fn outputs() -> Vec<Vec<u8>> {
-    vec![PICTURE.to_vec(), TEXT.as_bytes().to_vec()]
+    let (failed, outputs) = match tool.run {
+        Run::Well => (None, vec![PICTURE.to_vec(), TEXT.as_bytes().to_vec()]),
+        Run::Badly(reason) => {
+            let slug = tool.name.to_lowercase();
+            (Some(format!("{slug} failed: {} (task …).", reason.trim_end_matches('.'))), Vec::new())
+        }
+    };
+    Outcome::Made { sent, failed, cost: cost.to_owned(), outputs }
 }
 
 /// The inputs that were sent, with `null` where the user's own picture was.
 pub fn sent(ask: &Ask, inputs: &serde_json::Map<String, Value>) -> Value {
     let mut sent = Value::Object(inputs.clone());
     for (name, _) in ask.inputs.iter().filter(|(_, given)| matches!(given, Given::Picture)) {
-        assert!(sent[*name].as_str().is_some_and(|text| !text.is_empty()), "{name} was sent: {sent}");
+        let picture = if let Value::Array(only) = &sent[*name] { &only[0] } else { &sent[*name] };
+        assert!(picture.as_str().is_some_and(|text| !text.is_empty()), "{name} was sent: {sent}");
         sent[*name] = json!(null);
     }
     sent
@@ -136,7 +148,14 @@ pub fn typed(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
-        Value::Array(entries) => entries.iter().map(typed).collect::<Vec<_>>().join(","),
-        Value::Null | Value::Number(_) | Value::Object(_) => value.to_string(),
+        Value::Array(entries) if !entries.iter().any(Value::is_array) => {
+            entries.iter().map(typed).collect::<Vec<_>>().join(",")
+        }
+        Value::Array(_) | Value::Null | Value::Number(_) | Value::Object(_) => value.to_string(),
     }
+}
+
+/// A sentence about a task, without its id.
+pub fn without_id(sentence: &str, task: &TaskRecord) -> String {
+    sentence.replace(&task.task_id.to_string(), "…")
 }

@@ -27,12 +27,13 @@ pub mod world;
 
 use serde_json::{Value, json};
 use stationthis_comfydeploy::sim::{Sim, SimConfig, SimServer, SimTiming};
-use stationthis_core::Secret;
 use stationthis_core::station::Caller;
 use stationthis_core::store::TaskQuery;
 use stationthis_core::task::TaskRecord;
+use stationthis_core::{Secret, Timestamp};
 use stationthis_host::app::Service;
 use stationthis_host::config::Config;
+use stationthis_host::files::{FileLimits, Files};
 use stationthis_host::telegram::Limits;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -156,6 +157,12 @@ impl Scene {
     pub async fn caught_up(&self) {
         self.fake.until("the last update to be confirmed", |state| state.world.updates.is_empty().then_some(())).await;
     }
+}
+
+/// Where the bot keeps what people send.
+pub fn files(dir: &TempDir) -> Files {
+    let limits = FileLimits::new(50 << 20, 1 << 30, std::time::Duration::from_secs(86_400));
+    Files::open(dir.path().join("files"), limits, Timestamp::now()).unwrap()
 }
 
 fn config(dir: &TempDir, fake: &Fake, sim: &SimServer) -> Config {

@@ -57,7 +57,7 @@ impl Describer {
         let mut parameters = variables(route.path);
         parameters.extend(self.parameters(about));
         insert(&mut operation, "parameters", (!parameters.is_empty()).then_some(parameters.into()));
-        let body = about.body.filter(|_| route.method != "GET").map(|content| self.body(content));
+        let body = about.body.filter(|_| route.method != "GET").map(|of| self.body(of));
         let body = body.map(|content| json!({ "required": !about.body_optional, "content": content }));
         insert(&mut operation, "requestBody", body);
         insert(&mut operation, "security", keyed(route.scope).then(|| json!([{ "key": [] }])));
@@ -114,14 +114,13 @@ impl Describer {
         let mut told = answer.headers.to_vec();
         told.extend((tagged && answer.status == 200).then_some(ETAG));
         insert(&mut response, "headers", (!told.is_empty()).then(|| headers(&told)));
-        let content =
-            answer.content.map(|Content { media, schema }| json!({ media: { "schema": schema(&mut self.answers) } }));
+        let content = answer.content.map(|of| content(of, &mut self.answers));
         insert(&mut response, "content", content);
         response
     }
 
-    pub(super) fn body(&mut self, Content { media, schema }: Content) -> Value {
-        json!({ media: { "schema": schema(&mut self.requests) } })
+    pub(super) fn body(&mut self, of: Content) -> Value {
+        content(of, &mut self.requests)
     }
 
     /// What operations refer to.
@@ -144,6 +143,11 @@ impl Describer {
             "securitySchemes": { "key": { "type": "http", "scheme": "bearer", "description": key } },
         })
     }
+}
+
+fn content(Content { media, schema }: Content, generator: &mut SchemaGenerator) -> Value {
+    let of = schema.map_or_else(|| json!({}), |schema| json!({ "schema": schema(generator) }));
+    json!({ media: of })
 }
 
 /// The groups of operations.

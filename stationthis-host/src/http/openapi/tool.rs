@@ -5,14 +5,27 @@ use serde_json::{Map, Value, json};
 use crate::face::summary::rate_text;
 use crate::http::openapi::operation::{Describer, TOOLS, insert};
 use crate::http::routes::Scope;
-use crate::http::run::RUN_TOOL;
+use crate::http::run::{self, RUN_TOOL};
 use crate::view::ToolView;
 
 /// Below it are the tools, by their slugs.
 pub(super) const PARENT: &str = "/api/internal/run";
 
-/// As the route that runs any tool, with this one's inputs and price.
-pub(super) fn operation(describer: &mut Describer, tool: &ToolView) -> Value {
+/// Describing and running it: as the routes for any tool, with this one's inputs and price.
+pub(super) fn operations(describer: &mut Describer, tool: &ToolView) -> (Value, Value) {
+    let slug = tool.definition.slug.replace('-', "_");
+    let show = json!({
+        "operationId": format!("describe_{slug}"),
+        "summary": format!("{}: inputs, price and typical duration", tool.definition.display_name),
+        "tags": [TOOLS],
+        "parameters": describer.parameters(&run::SHOW),
+        "responses": describer.responses(&run::SHOW, Scope::Caller, true),
+        "security": [{ "key": [] }],
+    });
+    (show, operation(describer, tool, &format!("run_{slug}")))
+}
+
+fn operation(describer: &mut Describer, tool: &ToolView, id: &str) -> Value {
     let definition = &tool.definition;
     let mut body = RUN_TOOL.body.map(|content| describer.body(content)).unwrap_or_default();
     if let Some(schema) = body.pointer_mut("/application~1json/schema") {
@@ -25,7 +38,7 @@ pub(super) fn operation(describer: &mut Describer, tool: &ToolView) -> Value {
         }
     }
     json!({
-        "operationId": format!("run_{}", definition.slug.replace('-', "_")),
+        "operationId": id,
         "summary": definition.display_name,
         "description": description(tool),
         "tags": [TOOLS],

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use reqwest::Body;
+use bytes::Bytes;
 use reqwest::multipart::{Form, Part};
+use reqwest::{Body, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{BotApi, CallError, Called, read};
+use super::{BotApi, CallError, Called};
 
 /// The most bytes of a file that a bot may fetch.
-pub(crate) const FILE_BYTES_MAX: usize = 20 * 1024 * 1024;
+pub(crate) const FILE_BYTES_MAX: u64 = 20 * 1024 * 1024;
 
 /// How long a file may take on the way: the largest one at 200 KB a second.
 const FILE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -64,8 +65,8 @@ impl BotApi {
         self.ask(self.request(method).multipart(form).timeout(FILE_TIMEOUT)).await
     }
 
-    /// The content of a file that somebody sent to the bot.
-    pub(crate) async fn file(&self, file_id: &str) -> Called<Vec<u8>> {
+    /// A file that somebody sent to the bot, whose content is to be read.
+    pub(crate) async fn file(&self, file_id: &str) -> Called<Response> {
         let file: File = self.call("getFile", &json!({ "file_id": file_id })).await?;
         let path = file.file_path.ok_or_else(|| CallError::Lost("Telegram has no path of the file.".to_owned()))?;
         let url = format!("{}/file/bot{}/{path}", self.root, self.token.expose());
@@ -73,6 +74,11 @@ impl BotApi {
         if !answer.status().is_success() {
             return Err(CallError::Lost(format!("Telegram answered {} for the file.", answer.status().as_u16())));
         }
-        read(answer, FILE_BYTES_MAX).await
+        Ok(answer)
+    }
+
+    /// The next piece of a file; `None` at its end.
+    pub(crate) async fn piece(&self, answer: &mut Response) -> Called<Option<Bytes>> {
+        answer.chunk().await.map_err(|e| CallError::lost(&e))
     }
 }

@@ -1,11 +1,11 @@
 //! Running a tool.
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use stationthis_core::notify::NotifyTarget;
 use stationthis_core::registry::Tool;
 use stationthis_core::station::RunRequest;
 use stationthis_core::tool::naming::telegram_command;
-use stationthis_core::{ErrorKind, IdempotencyKey, Result};
+use stationthis_core::{ErrorKind, IdempotencyKey, Result, ToolDefinition};
 
 use super::{Asker, Bot, key_of, place_of, refusal};
 use crate::face::chat::chat_reason;
@@ -30,9 +30,23 @@ impl Bot {
             Ok(assigned) => assigned,
             Err(reason) => return Ok(Some(reason)),
         };
-        if let Err(reason) = attachments::put(&self.post, definition, &mut inputs, assigned).await {
-            return Ok(Some(reason));
+        let kept = attachments::keep(&self.post, &asker.id, definition, &mut inputs, assigned).await?;
+        let taken = self.request(asker, definition, inputs, words, name).await;
+        if !matches!(taken, Ok(None)) {
+            attachments::forget(&self.post, &asker.id, &kept).await;
         }
+        taken
+    }
+
+    /// Has the station take the request.
+    async fn request(
+        &self,
+        asker: &Asker<'_>,
+        definition: &ToolDefinition,
+        inputs: Map<String, Value>,
+        words: &str,
+        name: &str,
+    ) -> Result<Option<String>> {
         let event = self.record(asker, name, words).await?;
         let place = place_of(asker.message);
         let about = json!({ "chatId": place.chat, "messageId": asker.message.message_id });

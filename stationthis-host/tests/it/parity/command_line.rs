@@ -54,12 +54,14 @@ impl Face for Run {
             let lines = said.lines().map(|line| line.strip_prefix("error: ").unwrap_or_else(|| panic!("{said}")));
             return Outcome::Refused(lines.map(|line| (None, line.to_owned())).collect());
         }
-        assert!(answer.status.success(), "{words:?}: {said}");
+        let failed = answer.status.code() == Some(4);
+        assert!(failed || answer.status.success(), "{words:?}: {said}");
         let record: Value = serde_json::from_slice(&answer.stdout).unwrap();
         let saved = record["savedPaths"].as_array().unwrap().iter();
         let outputs = saved.map(|path| std::fs::read(path.as_str().unwrap()).unwrap()).collect();
         let task: TaskRecord = serde_json::from_value(record).unwrap();
-        Outcome::Made { sent: super::sent(ask, &task.inputs_sent), cost: summary::cost(&task), outputs }
+        let failed = failed.then(|| super::without_id(said.trim_start_matches("error: ").trim_end(), &task));
+        Outcome::Made { sent: super::sent(ask, &task.inputs_sent), failed, cost: summary::cost(&task), outputs }
     }
 }
 

@@ -2,6 +2,14 @@
 
 use serde_json::{Value, json};
 
+/// How the runs of a tool end.
+pub enum Run {
+    /// With a picture and a text.
+    Well,
+    /// With an error, in these words.
+    Badly(&'static str),
+}
+
 /// A tool of the corpus.
 pub struct Tool {
     /// Its key at its provider, and what requests call it.
@@ -9,6 +17,7 @@ pub struct Tool {
     /// What its author called it.
     pub name: &'static str,
     pub price: Price,
+    pub run: Run,
     pub properties: Value,
     pub required: &'static [&'static str],
 }
@@ -52,7 +61,7 @@ pub fn tools() -> Vec<Tool> {
     let text = |order: u8| json!({ "type": "string", "x-stationthis": { "kind": "text", "order": order } });
     let image = json!({ "type": "string", "format": "uri", "contentMediaType": "image/*" });
     vec![
-        Tool { key: "draw", name: "L4 draw", price: Price::PerSecond, required: &["prompt"], properties: json!({
+        Tool { key: "draw", name: "L4 draw", price: Price::PerSecond, run: Run::Well, required: &["prompt"], properties: json!({
             "prompt": text(0),
             "style": { "type": "string", "default": "photo", "minLength": 3, "maxLength": 12 },
             "steps": { "type": "integer", "default": 20, "minimum": 1, "maximum": 60 },
@@ -63,24 +72,35 @@ pub fn tools() -> Vec<Tool> {
             "size": { "enum": [512, 768], "default": 512 },
             "seed": { "type": ["integer", "null"], "default": null },
         }) },
-        Tool { key: "lists", name: "Lists", price: Price::PerRun, required: &[], properties: json!({
+        Tool { key: "lists", name: "Lists", price: Price::PerRun, run: Run::Well, required: &[], properties: json!({
             "caption": text(0),
             "tags": { "type": "array", "items": { "type": "string" }, "maxItems": 3, "uniqueItems": true },
             "weights": { "type": "array", "items": { "type": "number", "maximum": 1 } },
             "extra": { "type": "object", "properties": { "depth": { "type": "integer" } }, "additionalProperties": false },
+            "points": { "type": "array", "items": { "type": "array", "items": { "type": "number" } } },
+            "any": { "type": ["string", "number"] },
         }) },
-        Tool { key: "edit", name: "Edit a picture", price: Price::PerSecond, required: &["prompt", "image"], properties: json!({
+        Tool { key: "edit", name: "Edit a picture", price: Price::PerSecond, run: Run::Well, required: &["prompt", "image"], properties: json!({
             "prompt": text(0),
             "image": image,
             "strength": { "type": "number", "minimum": 0, "maximum": 1, "default": 0.5 },
         }) },
-        Tool { key: "unicode", name: "Портрет ёжика 肖像", price: Price::Free, required: &["подсказка"], properties: json!({
+        Tool { key: "unicode", name: "Портрет ёжика 肖像", price: Price::Free, run: Run::Well, required: &["подсказка"], properties: json!({
             "подсказка": text(0),
             "размер": { "type": "integer", "minimum": 64, "maximum": 1024, "default": 256 },
             "出力": { "type": "string", "enum": ["写真", "絵"], "default": "絵" },
         }) },
-        Tool { key: "surprise", name: "Surprise me", price: Price::PerRun, required: &[], properties: json!({}) },
-        Tool { key: "unpriced", name: "Nobody knows", price: Price::Unknown, required: &[], properties: json!({
+        Tool { key: "surprise", name: "Surprise me", price: Price::PerRun, run: Run::Well, required: &[], properties: json!({}) },
+        Tool { key: "blend", name: "Blend", price: Price::PerRun, run: Run::Well, required: &["pictures"], properties: json!({
+            "pictures": { "type": "array", "items": image, "minItems": 1, "maxItems": 4 },
+            "film": { "type": "string", "format": "uri", "contentMediaType": "video/*" },
+            "sound": { "type": "string", "format": "uri", "contentMediaType": "audio/*" },
+            "shape": { "type": "string", "format": "uri", "contentMediaType": "model/*" },
+            "weights": { "type": "string", "format": "uri", "contentMediaType": "application/octet-stream" },
+        }) },
+        Tool { key: "broken", name: "Broken", price: Price::PerSecond, required: &[],
+            run: Run::Badly("The machine ran out of memory."), properties: json!({ "prompt": text(0) }) },
+        Tool { key: "unpriced", name: "Nobody knows", price: Price::Unknown, run: Run::Well, required: &[], properties: json!({
             "prompt": text(0),
         }) },
     ]
@@ -133,7 +153,22 @@ fn good() -> Vec<Ask> {
         ask("lists", [("tags", json!(["a", "b c", "d"]))], End::Sent(json!({ "tags": ["a", "b c", "d"] }))),
         ask("lists", [("weights", json!([0.5, -1, 1]))], End::Sent(json!({ "weights": [0.5, -1, 1] }))),
         ask("lists", [("extra", json!({ "depth": 3 }))], End::Sent(json!({ "extra": { "depth": 3 } }))),
+        ask("draw", [("prompt", json!("a \"red\" fox\nin the snow"))], self::drawn("a \"red\" fox\nin the snow", &json!({}))),
+        ask("lists", [("points", json!([[1, 2.5], [-3, 0]]))], End::Sent(json!({ "points": [[1, 2.5], [-3, 0]] }))),
+        ask("lists", [("any", json!(1.5))], End::Sent(json!({ "any": 1.5 }))),
+        ask("lists", [("any", json!("both ways")), ("tags", json!([]))], End::Sent(json!({ "any": "both ways", "tags": [] }))),
         ask("lists", [], End::Sent(json!({}))),
+        ask("blend", [], End::Sent(json!({ "pictures": null }))).and(("pictures", Given::Picture)),
+        ask("blend", [
+                ("pictures", json!(["https://a.example/1.png", "http://b.example/2,3.jpg"])),
+                ("film", json!("https://a.example/f.mp4")), ("sound", json!("https://a.example/s.mp3")),
+                ("shape", json!("https://a.example/m.glb")), ("weights", json!("https://a.example/w.safetensors")),
+            ], End::Sent(json!({
+                "pictures": ["https://a.example/1.png", "http://b.example/2,3.jpg"], "film": "https://a.example/f.mp4",
+                "sound": "https://a.example/s.mp3", "shape": "https://a.example/m.glb",
+                "weights": "https://a.example/w.safetensors",
+            }))),
+        ask("broken", [fox()], End::Sent(json!({ "prompt": "a red fox in snow" }))),
         ask("edit", [fox()], End::Sent(json!({ "prompt": "a red fox in snow", "image": null, "strength": 0.5 }))).and(PICTURE),
         ask("edit", [fox(), ("image", json!("https://a.example/b.png?c=d,e"))],
             End::Sent(json!({ "prompt": "a red fox in snow", "image": "https://a.example/b.png?c=d,e", "strength": 0.5 }))),
@@ -193,6 +228,13 @@ fn bad() -> Vec<Ask> {
             ("/размер", "размер must be at most 1024; it is 2048."),
         ])),
         ask("surprise", [("prompt", json!("a fox"))], End::Refused(&[("/prompt", "there is no input prompt.")])),
+        ask("lists", [("any", json!({ "a": 1 }))],
+            End::Refused(&[("/any", "any must be of type number or string; it is an object.")])),
+        ask("lists", [("points", json!([[1, "x"]]))],
+            End::Refused(&[("/points/0/1", "points.0.1 must be of type number; it is \"x\".")])),
+        ask("blend", [("film", json!("https://a.example/f.mp4"))], End::Refused(&[("/pictures", "pictures is required.")])),
+        ask("blend", [("pictures", json!(["https://a.example/1.png", "http://"]))],
+            End::Refused(&[("/pictures/1", "pictures.1 must be a URL with a host.")])),
         ask("unpriced", [], End::Denied("Nobody knows has no known price per second: give one for any of \
             tool:at-unpriced:unpriced in the rates file, or set unpriced = \"allow\".")),
     ]

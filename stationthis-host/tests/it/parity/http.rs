@@ -9,7 +9,7 @@ use stationthis_core::{Error, ErrorKind};
 use stationthis_host::face::{failure, summary};
 use stationthis_host::view::ToolView;
 
-use super::corpus::{Ask, Given};
+use super::corpus::{Ask, Given, tools};
 use super::scene::{KEY, Scene};
 use super::{Face, Outcome};
 use crate::bench::answer;
@@ -78,7 +78,12 @@ fn inputs(ask: &Ask) -> Map<String, Value> {
         Given::Value(value) => value.clone(),
         Given::Picture => json!("data:image/png;base64,iVBORw0KGgo="),
     };
-    ask.inputs.iter().map(|(name, given)| ((*name).to_owned(), value(given))).collect()
+    let tool = tools().into_iter().find(|tool| tool.key == ask.tool).unwrap();
+    let listed = |name: &str, value: Value| {
+        let list = tool.properties[name]["type"] == "array" && value.is_string();
+        if list { json!([value]) } else { value }
+    };
+    ask.inputs.iter().map(|(name, given)| ((*name).to_owned(), listed(name, value(given)))).collect()
 }
 
 async fn made(scene: &Scene, ask: &Ask, task: TaskRecord) -> Outcome {
@@ -89,7 +94,8 @@ async fn made(scene: &Scene, ask: &Ask, task: TaskRecord) -> Outcome {
             None => output.text.clone().unwrap().into_bytes(),
         });
     }
-    Outcome::Made { sent: super::sent(ask, &task.inputs_sent), cost: summary::cost(&task), outputs }
+    let failed = failure::end(&task).map(|sentence| super::without_id(&sentence, &task));
+    Outcome::Made { sent: super::sent(ask, &task.inputs_sent), failed, cost: summary::cost(&task), outputs }
 }
 
 fn refused(status: StatusCode, problem: &Value) -> Outcome {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use serde_json::json;
+use stationthis_core::FailureRecord;
 use stationthis_core::cost::{RateCard, RateKey, Unit};
 use stationthis_core::station::{Station, StationHandle};
 use stationthis_core::task::output::{Output, OutputKind};
@@ -14,6 +15,7 @@ use stationthis_core::task::report::{RunReport, RunStatus, RunTimes};
 use stationthis_core::testkit::{ANY_RUN, ScriptedProvider};
 use stationthis_core::tool::CostingModel;
 use stationthis_core::{CallerId, JsonDoc, Policy, ProviderId, RunId, Secret, Timestamp, ToolDefinition, ToolId};
+use stationthis_host::files::Files;
 use stationthis_host::http::{self, HttpConfig};
 use stationthis_host::outgoing::{Guard, GuardedClient};
 use stationthis_host::telegram::{Limits, Telegram, TelegramConfig};
@@ -24,7 +26,7 @@ use super::telegram::CHATS;
 use crate::telegram::fake::{Fake, TOKEN};
 use crate::telegram::world::FASTER;
 
-use super::corpus::{Price, Tool, tools};
+use super::corpus::{Price, Run, Tool, tools};
 
 pub const KEY: &str = "correct-horse-battery";
 
@@ -53,9 +55,13 @@ impl Scene {
         let made = serve(Router::new().route("/made.png", get(|| async { PICTURE }))).await;
         let mut policy = Policy::default();
         policy.poll_interval_min = Duration::from_millis(20);
+        // The provider knows no more of a failure than it reports.
+        policy.diagnose_wait = Duration::ZERO;
         let fake = Fake::start().await;
-        let bot = bot(&fake);
-        let mut builder = Station::builder().policy(policy).notifier(Arc::new(bot.notifier()));
+        let dir = tempfile::tempdir().unwrap();
+        let files = crate::telegram::files(&dir);
+        let bot = bot(&fake, files.clone());
+        let mut builder = Station::builder().policy(policy).media(Arc::new(files)).notifier(Arc::new(bot.notifier()));
         for tool in tools() {
             builder = builder.provider(Arc::new(provider(&tool, &format!("{made}/made.png"))));
         }
@@ -67,7 +73,7 @@ impl Scene {
         let slugs = tools().iter().map(|tool| (tool.key, slug(&station, tool))).collect();
         let config = HttpConfig::new(CallerId::new("local").unwrap()).with_api_key(Some(Secret::new(KEY)));
         let base = serve(http::router(station.clone(), &config)).await;
-        let (http, dir) = (crate::bench::client(), tempfile::tempdir().unwrap());
+        let http = crate::bench::client();
         Self { station, fake, base, slugs, http, dir, _handle: handle }
     }
 
@@ -76,12 +82,12 @@ impl Scene {
     }
 }
 
-fn bot(fake: &Fake) -> Telegram {
+fn bot(fake: &Fake, files: Files) -> Telegram {
     let config = TelegramConfig::new(Secret::new(TOKEN)).with_api_url(&fake.url).with_allowed(CHATS);
     let config = config.with_limits(Limits::default().faster(FASTER));
     // What a run made is on this machine, here.
     let guard = Guard::new(vec!["127.0.0.0/8".parse().unwrap()]);
-    Telegram::new(config, GuardedClient::new(guard).unwrap()).unwrap()
+    Telegram::new(config, GuardedClient::new(guard).unwrap(), files).unwrap()
 }
 
 async fn serve(router: Router) -> String {
@@ -120,11 +126,19 @@ fn provider(tool: &Tool, picture: &str) -> ScriptedProvider {
     };
     definition.costing_model = costing;
     definition.limits.run_timeout_s = Some(300);
-    let provider = ScriptedProvider::named(id.as_str()).unwrap().offering(definition, card);
+    let provider = ScriptedProvider::named(id.as_str()).unwrap().with_uploads().offering(definition, card);
     let mut report = RunReport::new(RunId::new(ANY_RUN).unwrap(), RunStatus::Succeeded, "done");
-    let mut image = Output::file(OutputKind::Image, picture);
-    image.filename = Some("made.png".to_owned());
-    report.outputs = vec![image, Output::text(TEXT)];
+    match tool.run {
+        Run::Well => {
+            let mut image = Output::file(OutputKind::Image, picture);
+            image.filename = Some("made.png".to_owned());
+            report.outputs = vec![image, Output::text(TEXT)];
+        }
+        Run::Badly(reason) => {
+            report.status = RunStatus::Failed;
+            report.failure = Some(FailureRecord::new("runFailed", reason));
+        }
+    }
     let start = Timestamp::from_micros(1_764_000_000_000_000);
     report.times = RunTimes {
         created_at: Some(start),

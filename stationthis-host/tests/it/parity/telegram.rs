@@ -4,11 +4,13 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use stationthis_core::CallerId;
 use stationthis_core::store::TaskQuery;
+use stationthis_core::task::TaskRecord;
 use stationthis_core::tool::naming::telegram_command;
 
 use super::corpus::{Ask, Given, tools};
 use super::scene::{Scene, TEXT};
 use super::{Face, Outcome};
+use crate::telegram::world::Said;
 
 pub struct Bot;
 
@@ -56,20 +58,31 @@ impl Face for Bot {
             let sentences = first.lines().filter(|line| !line.starts_with("/help "));
             return Outcome::Refused(sentences.map(|line| (None, line.to_owned())).collect());
         };
-        let caption = scene.fake.until("a picture and a text", |state| {
+        let ended = scene.fake.until("an end", |state| {
             let said = || state.world.of_bot(chat).filter(|said| said.reply_to == Some(message));
-            let picture = said().find(|said| !said.shows.is_empty())?.text.clone();
-            said().any(|said| said.text == TEXT).then_some(picture)
+            let told =
+                said().find(|said| said.text.contains("Cost: ") && (!said.shows.is_empty() || names(said, task)))?;
+            (names(told, task) || said().any(|said| said.text == TEXT)).then(|| told.text.clone())
         });
-        let caption = caption.await;
-        let cost = caption.split_once("Cost: ").unwrap_or_else(|| panic!("no cost: {caption}")).1.trim_end_matches('.');
+        let ended = ended.await;
+        let (how, cost) = ended.split_once("Cost: ").unwrap();
         let mut outputs: Vec<Vec<u8>> = Vec::new();
         for call in scene.fake.calls("sendPhoto").iter().filter(|call| call.fields["chat_id"] == chat) {
             outputs.extend(call.files.values().map(|file| file.bytes.to_vec()));
         }
-        outputs.push(TEXT.as_bytes().to_vec());
-        Outcome::Made { sent: super::sent(ask, &task.inputs_sent), cost: cost.to_owned(), outputs }
+        outputs.extend((!outputs.is_empty()).then(|| TEXT.as_bytes().to_vec()));
+        Outcome::Made {
+            sent: super::sent(ask, &task.inputs_sent),
+            failed: outputs.is_empty().then(|| super::without_id(how.trim_end(), task)),
+            cost: cost.trim_end_matches('.').to_owned(),
+            outputs,
+        }
     }
+}
+
+/// A bot names the task of a failure.
+fn names(said: &Said, task: &TaskRecord) -> bool {
+    said.text.contains(&task.task_id.to_string())
 }
 
 fn write(scene: &Scene, chat: i64, words: &str, more: Value) -> i64 {

@@ -143,7 +143,7 @@ impl Scene {
             });
             said.await
         };
-        let photo = self.telegram.change(|state| state.world.picture("garden", b"\xff\xd8 a garden"));
+        let photo = self.telegram.change(|state| state.world.picture("garden", b"\xff\xd8\xff\xe0 a garden"));
         let run = write(&format!("/image_restyle {PROMPT}"), json!({ "photo": photo }));
         answer(run, 1).await;
         self.telegram.manner("sendMessage", Manner::Refuse(Refusal::new(400, &format!("Bad Request: bot{TOKEN}"))));

@@ -129,6 +129,27 @@ async fn a_user_whom_the_operator_linked_acts_for_that_caller() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_task_tells_served_chats_alone() {
+    let scene = Scene::new(SimTiming::instant()).await;
+    let ask = async |address: &str| {
+        let body = json!({ "notify": [{ "channel": "telegram", "address": address }] });
+        scene.bench.post("/api/internal/run/sdxl-portrait?wait=30", &body).await
+    };
+    for (address, sentence) in [
+        ("79", "The bot does not serve this chat."),
+        ("@ana", "A Telegram address is CHAT, CHAT:THREAD or CHAT:THREAD:MESSAGE, in numbers."),
+    ] {
+        let (status, problem) = ask(address).await;
+        assert_eq!((status.as_u16(), problem["detail"].as_str()), (422, Some(sentence)));
+    }
+    assert_eq!(ask("77").await.0, 200);
+    let shown =
+        scene.fake.until("the picture", |state| state.world.of_bot(ANA.0).next().map(|said| said.shows.clone()));
+    assert_eq!(shown.await, ["photo sdxl-portrait-0.png"]);
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_group_that_moved_is_found_again() {
     let scene = Scene::new(slow()).await;
     let run = scene.write(GROUP, ANA, "/sdxl_portrait a fox");

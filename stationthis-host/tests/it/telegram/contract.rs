@@ -14,6 +14,7 @@ use super::world::FASTER;
 struct Chat {
     fake: Fake,
     notifier: TelegramNotifier,
+    _dir: tempfile::TempDir,
 }
 
 async fn fresh() -> Chat {
@@ -21,8 +22,9 @@ async fn fresh() -> Chat {
     fake.change(|state| state.world.open(ANA.0, "private").kind = "private");
     let config = TelegramConfig::new(Secret::new(TOKEN)).with_api_url(&fake.url).with_allowed([ANA.0]);
     let config = config.with_limits(Limits::default().faster(FASTER));
-    let telegram = Telegram::new(config, GuardedClient::new(Guard::default()).unwrap()).unwrap();
-    Chat { notifier: telegram.notifier(), fake }
+    let dir = tempfile::tempdir().unwrap();
+    let telegram = Telegram::new(config, GuardedClient::new(Guard::default()).unwrap(), super::files(&dir)).unwrap();
+    Chat { notifier: telegram.notifier(), fake, _dir: dir }
 }
 
 impl NotifierFixture for Chat {

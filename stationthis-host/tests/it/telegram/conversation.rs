@@ -17,7 +17,7 @@ async fn a_conversation_is_as_the_docs_show_it() {
     let run = scene.write(ana, ANA, "/sdxl_portrait a red fox in snow steps=5");
     ended(&scene, run).await;
     scene.ask(ana, ANA, "/sdxl_portrait a red fox stepps=5 guidance=99").await;
-    let photo = scene.fake.change(|state| state.world.picture("garden", b"\xff\xd8 a garden"));
+    let photo = scene.fake.change(|state| state.world.picture("garden", b"\xff\xd8\xff\xe0 a garden"));
     let restyle = scene.write_more(ana, ANA, "/image_restyle as a woodcut", json!({ "photo": photo }));
     ended(&scene, restyle).await;
     let of = json!({ "message_id": restyle, "chat": { "id": ana, "type": "private" }, "photo": photo });

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use stationthis_comfydeploy::sim::SimTiming;
+use stationthis_core::Timestamp;
 
 use super::fake::TOKEN;
 use super::{ANA, Scene};
@@ -16,7 +17,7 @@ async fn given(scene: &Scene) -> Vec<u8> {
 }
 
 fn photo(scene: &Scene, name: &str) -> Value {
-    let bytes = [b"\xff\xd8 ", name.as_bytes()].concat();
+    let bytes = [b"\xff\xd8\xff\xe0 ", name.as_bytes()].concat();
     scene.fake.change(|state| state.world.picture(name, &bytes))
 }
 
@@ -25,9 +26,16 @@ async fn a_picture_with_the_command_below_it_is_an_input() {
     let scene = Scene::new(SimTiming::instant()).await;
     let run = scene.write_more(ANA.0, ANA, "/image_restyle as a woodcut", json!({ "photo": photo(&scene, "garden") }));
     assert_eq!(scene.said(ANA.0, run, 1).await.shows, ["photo image-restyle-0.png"]);
-    assert_eq!(given(&scene).await, b"\xff\xd8 garden");
+    assert_eq!(given(&scene).await, b"\xff\xd8\xff\xe0 garden");
     let task = scene.tasks(ANA).await.remove(0);
     assert_eq!(task.inputs_asked["prompt"], "as a woodcut");
+    // It is hers alone, here.
+    let uri = task.inputs_asked["input_image"].as_str().unwrap();
+    let id = uri.rsplit(['/', ':']).next().unwrap();
+    let files = scene.bench.app.files();
+    assert_eq!(files.get(&task.caller, id, Timestamp::now()).unwrap().mime, "image/jpeg");
+    let ben = stationthis_core::CallerId::new("telegram-78").unwrap();
+    assert!(files.get(&ben, id, Timestamp::now()).is_err());
     scene.end().await;
 }
 
@@ -38,7 +46,7 @@ async fn so_is_a_picture_that_is_replied_to_and_a_file_of_that_kind() {
     let reply = json!({ "reply_to_message": of(photo(&scene, "street")) });
     let run = scene.write_more(ANA.0, ANA, "/caption_writer what is it?", reply);
     assert_eq!(scene.said(ANA.0, run, 1).await.shows, ["document caption-writer-0.txt"]);
-    assert_eq!(given(&scene).await, b"\xff\xd8 street");
+    assert_eq!(given(&scene).await, b"\xff\xd8\xff\xe0 street");
     photo(&scene, "scan");
     let document = json!({ "document": { "file_id": "scan", "mime_type": "image/jpeg", "file_size": 7 } });
     let run = scene.write_more(ANA.0, ANA, "", document);
@@ -47,7 +55,7 @@ async fn so_is_a_picture_that_is_replied_to_and_a_file_of_that_kind() {
         json!({ "document": { "file_id": "scan", "mime_type": "image/jpeg" }, "caption": "/caption_writer" });
     let run = scene.write_more(ANA.0, ANA, "", document);
     scene.said(ANA.0, run, 1).await;
-    assert_eq!(given(&scene).await, b"\xff\xd8 scan");
+    assert_eq!(given(&scene).await, b"\xff\xd8\xff\xe0 scan");
     scene.end().await;
 }
 
@@ -81,6 +89,16 @@ async fn what_is_wrong_with_a_picture_is_said() {
     let lost = json!({ "photo": [{ "file_id": "lost" }] });
     let run = scene.write_more(ANA.0, ANA, "/image_restyle", lost);
     assert!(scene.said(ANA.0, run, 0).await.text.contains("Please send it again."));
+    let bytes = scene.fake.change(|state| state.world.picture("words", b"plain words"));
+    let run = scene.write_more(ANA.0, ANA, "/image_restyle", json!({ "photo": bytes }));
+    let said = scene.said(ANA.0, run, 0).await.text;
+    assert!(said.contains("by its content this is none"), "{said}");
+    // A request that is refused leaves nothing behind.
+    let refused = json!({ "photo": photo(&scene, "fine") });
+    let run = scene.write_more(ANA.0, ANA, "/image_restyle strength=9", refused);
+    assert!(scene.said(ANA.0, run, 0).await.text.starts_with("strength must be at most"));
+    let kept = std::fs::read_dir(scene.bench.dir.path().join("files")).unwrap().count();
+    assert_eq!(kept, 0);
     assert_eq!(scene.tasks(ANA).await, []);
     scene.end().await;
 }

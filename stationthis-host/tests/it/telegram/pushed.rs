@@ -28,7 +28,8 @@ async fn a_push_is_taken_with_the_secret_alone_and_answered_when_it_is_seen_thro
         .with_allowed([ANA.0])
         .with_webhook_base(Some(PUBLIC.to_owned()))
         .with_limits(Limits::default().faster(FASTER));
-    let telegram = Telegram::new(config, GuardedClient::new(Guard::default()).unwrap()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let telegram = Telegram::new(config, GuardedClient::new(Guard::default()).unwrap(), super::files(&dir)).unwrap();
     let base = served(telegram.webhook_router()).await;
     let station = Station::builder()
         .provider(Arc::new(ScriptedProvider::new().unwrap()))
@@ -72,6 +73,23 @@ async fn a_push_is_taken_with_the_secret_alone_and_answered_when_it_is_seen_thro
     assert_eq!(push(Some(&secret), update(6, "/status")).await, StatusCode::OK);
     let two = |state: &super::fake::State| (state.world.of_bot(ANA.0).count() == 2).then_some(());
     fake.until("the second answer", two).await;
+    // The parts of an album come side by side, and are one request.
+    let part = |id: i64, caption: &str| {
+        let mut update = update(id, "");
+        let message = update["message"].as_object_mut().unwrap();
+        message.remove("text");
+        message.insert("media_group_id".to_owned(), json!("album"));
+        message.insert("photo".to_owned(), json!([{ "file_id": "p" }]));
+        message.insert("caption".to_owned(), json!(caption));
+        update
+    };
+    let parts = [push(Some(&secret), part(10, "")), push(Some(&secret), part(11, "/nothing"))];
+    assert_eq!(futures_util::future::join_all(parts).await, [StatusCode::OK; 2]);
+    let three = |state: &super::fake::State| {
+        (state.world.of_bot(ANA.0).count() == 3).then(|| state.world.of_bot(ANA.0).last().unwrap().text.clone())
+    };
+    let said = fake.until("the answer to the album", three).await;
+    assert!(said.starts_with("There is no tool"), "{said}");
     let huge = json!({ "update_id": 7, "message": "x".repeat(1_100_000) });
     assert_eq!(push(Some(&secret), huge).await, StatusCode::PAYLOAD_TOO_LARGE);
 

@@ -56,7 +56,8 @@ pub fn sends(method: &str) -> bool {
 /// Is the call one that the API takes, as far as itself can tell? What it breaks, if not.
 pub fn check(method: &str, fields: &Map<String, Value>, files: &BTreeMap<String, Upload>) -> Result<(), String> {
     let known = |own: &[&str], place: bool| {
-        let stranger = fields.keys().find(|name| !own.contains(&&***name) && !(place && PLACE.contains(&&***name)));
+        let is_known = |name: &str| own.contains(&name) || place && PLACE.contains(&name);
+        let stranger = fields.keys().find(|name| !is_known(name));
         stranger.map_or(Ok(()), |name| Err(format!("an unknown field {name}")))
     };
     if sends(method) || method == "editMessageText" {

@@ -69,7 +69,9 @@ fn a_run_that_was_only_heard_of_gives_way_to_the_next_until_a_poll_knows_it() {
     let known = after(&second, 6, poll(RunStatus::Running)).state;
     assert!(!known.run_heard);
     let third = after(&known, 7, hook_about("another", RunStatus::Succeeded)).state;
-    assert_eq!((third.run_id, third.status), (Some(run("r1")), S::Running));
+    assert_eq!((third.run_id.clone(), third.status), (Some(run("r1")), S::Running));
+    let silent = after(&third, 8, Event::PollFailed { failure: failure("down") }).state;
+    assert_eq!((silent.run_id, silent.rival), (Some(run("r1")), None), "the service named it once");
     let never = after(&polled, 3600, Event::DeadlinePassed).state;
     assert_eq!((never.status, never.needs_review()), (S::TimedOut, true));
     assert_eq!(never.cancel, None, "nobody knows what to stop");
