@@ -36,6 +36,11 @@ impl Events {
 
     /// The next event; `None` when the host has closed the stream in good order.
     pub async fn next(&mut self) -> Option<Said> {
+        // Of all of it: heartbeats come for ever.
+        tokio::time::timeout(NEVER, self.read()).await.expect("an event")
+    }
+
+    async fn read(&mut self) -> Option<Said> {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let said = parse(event);
@@ -45,7 +50,7 @@ impl Events {
                     None => continue,
                 }
             }
-            let chunk = tokio::time::timeout(NEVER, self.answer.chunk()).await.expect("an event").unwrap()?;
+            let chunk = self.answer.chunk().await.unwrap()?;
             self.text.push_str(std::str::from_utf8(&chunk).unwrap());
         }
     }

@@ -158,9 +158,12 @@ async fn who_comes_back_misses_nothing_and_hears_nothing_twice() {
     stage.end("run-1").await;
     let mut feed = Feed::of_all(ada.clone(), Some(from)).await.unwrap();
     assert!(matches!(feed.next().await.unwrap(), Some(Item::Ready(_))));
-    // What happens before it is read comes with the rest.
+    let (seq, one) = task(feed.next().await.unwrap());
+    let mut missed = vec![(seq, one.task_id, one.revision)];
+    // What happens before the other is read comes with it, and not once more.
     stage.report("run-2", RunStatus::Running, 50).await;
-    let missed = drained(&mut feed);
+    tokio::time::advance(PROGRESS_PAUSE).await;
+    missed.extend(drained(&mut feed));
     let ids: Vec<TaskId> = missed.iter().map(|said| said.1).collect();
     assert!(ids.len() == 2 && ids.contains(&first) && ids.contains(&second), "{missed:?} without {eve_s}");
     stage.end("run-2").await;
