@@ -1,20 +1,27 @@
 //! A client of a running host's HTTP API.
 
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::{Method, StatusCode, header};
+use reqwest::multipart::{Form, Part};
+use reqwest::{Method, RequestBuilder, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stationthis_core::tool::problem::InputProblem;
 use stationthis_core::{Error, ErrorKind, Result, Retry, Secret};
 use url::Url;
 
+use crate::files::StoredFile;
+
 /// Longer than the longest `?wait=`, so that the host's answer comes first.
 const TIMEOUT: Duration = Duration::from_secs(crate::http::WAIT_S_MAX + 60);
 
 /// The most bytes of an answer: a page of five hundred tasks or tools with large schemas.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// How long a file may take on its way: what is largest, over a slow line.
+const FILE_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// How often a host is asked again that says that it is asked too often: with its own pauses, that is minutes.
 const ASKED_AGAIN_MAX: u32 = 10;
@@ -74,9 +81,58 @@ impl HostClient {
         headers: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Result<T> {
+        let url = self.url(path, query);
+        self.patiently(async || {
+            let mut request = self.http.request(method.clone(), url.clone());
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            if let Some(body) = body {
+                request = request.json(body);
+            }
+            self.answer(request).await
+        })
+        .await
+    }
+
+    /// Sends a file of this machine to be kept there, as of this type where it is known.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call); `InvalidInput` when the file cannot be read.
+    pub async fn send_file(&self, path: &Path, declared: Option<&str>) -> Result<StoredFile> {
+        let unreadable = |e: std::io::Error| {
+            Error::new(ErrorKind::InvalidInput, "read file").with_message(format!("It cannot be read: {e}."))
+        };
+        let url = self.url(&["files"], &[]);
+        self.patiently(async || {
+            let mut part = Part::file(path).await.map_err(unreadable)?;
+            if let Some(declared) = declared {
+                part = part
+                    .mime_str(declared)
+                    .map_err(|e| Error::new(ErrorKind::Unexpected, "send file").with_source(e))?;
+            }
+            let request = self.http.post(url.clone()).timeout(FILE_TIMEOUT).multipart(Form::new().part("file", part));
+            self.answer(request).await
+        })
+        .await
+    }
+
+    fn url(&self, path: &[&str], query: &[(&str, String)]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["api", "internal"]).extend(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    /// Asks again as long as the host says that it is asked too often, but not for ever.
+    async fn patiently<T>(&self, ask: impl AsyncFn() -> Result<T>) -> Result<T> {
         let mut again = 0;
         loop {
-            match self.call_once(method.clone(), path, query, headers, body).await {
+            match ask().await {
                 Err(error) if error.kind() == ErrorKind::RateLimited && again < ASKED_AGAIN_MAX => {
                     let Retry::After(pause) = error.retry() else { return Err(error) };
                     tokio::time::sleep(pause.min(PAUSE_MAX)).await;
@@ -87,30 +143,9 @@ impl HostClient {
         }
     }
 
-    async fn call_once<T: DeserializeOwned>(
-        &self,
-        method: Method,
-        path: &[&str],
-        query: &[(&str, String)],
-        headers: &[(&str, &str)],
-        body: Option<&Value>,
-    ) -> Result<T> {
-        let mut url = self.base.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(["api", "internal"]).extend(path);
-        }
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        let mut request = self.http.request(method, url);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
+    async fn answer<T: DeserializeOwned>(&self, mut request: RequestBuilder) -> Result<T> {
         if let Some(key) = &self.key {
             request = request.bearer_auth(key.expose());
-        }
-        if let Some(body) = body {
-            request = request.json(body);
         }
         let answer = request.send().await.map_err(|e| {
             Error::new(ErrorKind::Unavailable, "ask host")

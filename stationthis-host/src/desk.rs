@@ -4,6 +4,7 @@ mod callers;
 mod operate;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -17,6 +18,7 @@ use stationthis_core::{IdempotencyKey, Result, TaskId, ToolDefinition, ToolId};
 use crate::app::{self, App, Service};
 use crate::client::HostClient;
 use crate::config::Config;
+use crate::files::StoredFile;
 use crate::outgoing::GuardedClient;
 use crate::view::ToolView;
 
@@ -122,6 +124,17 @@ impl Desk {
                 discover(app, false).await?;
                 Ok(ToolView::new(caller.resolve(name)?.as_ref(), &caller.tools(), caller))
             }
+        }
+    }
+
+    /// Keeps a file of this machine for the caller, to be named by inputs, as of this type where it is known.
+    ///
+    /// # Errors
+    /// As [`HostClient::send_file`].
+    pub async fn keep_file(&self, path: &Path, declared: Option<&str>) -> Result<StoredFile> {
+        match &self.place {
+            Place::Host(host, _) => host.send_file(path, declared).await,
+            Place::Own(app, _) => app.files().keep(&app::caller_id()?, path, declared).await,
         }
     }
 

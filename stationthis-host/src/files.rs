@@ -4,17 +4,19 @@ mod incoming;
 mod kind;
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stationthis_core::media::{FileUri, MediaSource, ending_of};
 use stationthis_core::provider::UploadFile;
 use stationthis_core::{CallerId, Error, ErrorKind, Result, Timestamp};
+use tokio::io::AsyncReadExt;
 
 pub use incoming::Incoming;
 
@@ -29,6 +31,9 @@ const SWEEP_PAUSE: Duration = Duration::from_secs(600);
 
 /// The ending of the names of the documents about files.
 const DOCUMENT: &str = "json";
+
+/// How much of a file of this machine is read at a time.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// The ending of what is not whole yet.
 const PART: &str = "part";
@@ -126,6 +131,24 @@ impl Files {
             std::fs::remove_file(path).map_err(|error| unavailable(path, error))?;
         }
         Ok(Self(Arc::new(Shelf { folder, limits, index: Mutex::new(index) })))
+    }
+
+    /// Keeps a file of this machine for a caller, as of this type where it is known.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin), [`Incoming::write`] and [`Incoming::finish`]; `InvalidInput` when it cannot be read.
+    pub async fn keep(&self, caller: &CallerId, path: &Path, declared: Option<&str>) -> Result<StoredFile> {
+        let unreadable = |e: std::io::Error| {
+            Error::new(ErrorKind::InvalidInput, "read file").with_message(format!("It cannot be read: {e}."))
+        };
+        let mut content = tokio::fs::File::open(path).await.map_err(unreadable)?;
+        let mut incoming = self.begin(caller).await?;
+        let mut piece = BytesMut::with_capacity(PIECE_BYTES);
+        while content.read_buf(&mut piece).await.map_err(unreadable)? > 0 {
+            incoming.write(&piece).await?;
+            piece.clear();
+        }
+        incoming.finish(declared, path.file_name().and_then(OsStr::to_str)).await
     }
 
     /// A new file of a caller, whose content is to be written.

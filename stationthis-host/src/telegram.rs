@@ -47,7 +47,7 @@ mod updates;
 mod webhook;
 mod wire;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::Router;
 use stationthis_core::station::Station;
@@ -151,7 +151,8 @@ impl Telegram {
             }
             None => None,
         };
-        let post = Post { api, pace: Pace::new(config.limits), book: Book::default(), downloads, files };
+        let (pace, book, station) = (Pace::new(config.limits), Book::default(), OnceLock::new());
+        let post = Post { api, pace, book, downloads, files, station };
         Ok(Self {
             post: Arc::new(post),
             door: Door::new(config.allowed),

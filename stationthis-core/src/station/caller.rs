@@ -1,6 +1,7 @@
 //! The station as one caller sees it.
 
 mod amend;
+mod notes;
 mod notify;
 
 pub use amend::TaskAmendment;
@@ -35,12 +36,6 @@ use crate::tool::{CostingModel, ToolDefinition};
 
 /// How often a waiting caller looks into the store: another process may have brought the task to its end.
 const WAIT_LOOK: Duration = Duration::from_secs(2);
-
-/// Metadata is a caller's notes, not its storage.
-const METADATA_BYTES_MAX: usize = 64 * 1024;
-
-/// A name, not what it names.
-const EVENT_ID_BYTES_MAX: usize = 256;
 
 /// The station as one caller sees it, or as an administrator, who sees every caller's tasks.
 ///
@@ -231,7 +226,7 @@ impl Caller {
         let owner = self.owner()?;
         let file_inputs = files::to_be_given(&self.engine, &owner, &tool, &inputs_sent).await?;
         let notify = self.targets(&request.notify).await?;
-        check_notes(&request)?;
+        notes::check(&request)?;
         let priced = self.price(&tool, &inputs_sent)?;
         if priced.rate.is_some() {
             self.engine.rates.pin(self.engine.store.as_ref(), &priced.card).await?;
@@ -427,31 +422,6 @@ fn absent(kind: ErrorKind, mut message: String, suggestions: &[&Arc<Tool>]) -> E
 
 fn validated(tool: &Tool, inputs: &Map<String, Value>) -> Result<Map<String, Value>> {
     tool.validator()?.check(inputs).map_err(InputProblem::refusal)
-}
-
-fn check_notes(request: &RunRequest) -> Result<()> {
-    check_metadata(&request.metadata)?;
-    request.initiating_event_id.as_deref().map_or(Ok(()), check_event_id)
-}
-
-fn check_metadata(metadata: &Map<String, Value>) -> Result<()> {
-    let text = serde_json::to_string(metadata).map_err(|e| refused("Unusable metadata.").with_source(e))?;
-    if text.len() > METADATA_BYTES_MAX {
-        return Err(refused("Metadata has at most 64 KiB."));
-    }
-    // Stores differ on it, so it is refused here as in inputs. In JSON text it can only stand escaped.
-    if text.contains("\\u0000") { Err(refused("Metadata must not hold U+0000.")) } else { Ok(()) }
-}
-
-fn check_event_id(event: &str) -> Result<()> {
-    if event.len() > EVENT_ID_BYTES_MAX {
-        return Err(refused("An initiating event id has at most 256 bytes."));
-    }
-    if event.contains('\0') { Err(refused("An initiating event id must not hold U+0000.")) } else { Ok(()) }
-}
-
-fn refused(message: &str) -> Error {
-    Error::new(ErrorKind::InvalidInput, "take request").with_message(message)
 }
 
 /// What makes two requests the same: tool, inputs, event. serde_json's maps are ordered, so the text is canonical.

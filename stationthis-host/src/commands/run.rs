@@ -48,7 +48,7 @@ pub async fn run(config: &Config, args: &RunArgs) -> anyhow::Result<()> {
 
 async fn over(desk: &Desk, args: &RunArgs) -> anyhow::Result<(TaskRecord, Vec<PathBuf>)> {
     let tool = desk.tool(&args.tool).await?;
-    let inputs = inputs(&tool, args).await?;
+    let inputs = inputs(desk, &tool, args).await?;
     // By its id: the name might mean another tool by now.
     let id = tool.definition.tool_id.as_str();
     if !args.station.json {
@@ -67,14 +67,14 @@ async fn over(desk: &Desk, args: &RunArgs) -> anyhow::Result<(TaskRecord, Vec<Pa
 }
 
 /// What the command line gives, and what a person adds.
-async fn inputs(tool: &ToolView, args: &RunArgs) -> anyhow::Result<Map<String, Value>> {
+async fn inputs(desk: &Desk, tool: &ToolView, args: &RunArgs) -> anyhow::Result<Map<String, Value>> {
     let fields = Fields::of(&tool.definition);
     let mut pairs = args.inputs.clone();
     pairs.extend(ToolFlags::of(&fields).read(tool, &args.words)?);
     if !args.station.json && ask::somebody() {
         ask::missing(&fields, &mut pairs, stdin().lock(), stderr())?;
     }
-    Ok(files::inputs(&fields, &pairs).await?)
+    Ok(files::inputs(desk, &fields, &pairs).await?)
 }
 
 /// The task at its end; meanwhile its progress is shown.
@@ -108,9 +108,11 @@ pub(super) async fn follow(desk: &Desk, id: TaskId, station: &StationArgs) -> an
 /// Asks once; a second interrupt is an answer too.
 async fn wants_to_cancel() -> anyhow::Result<bool> {
     let question = "\nCancel the task? No leaves it going.";
-    let asked = tokio::task::spawn_blocking(move || ask::agrees(question, BufReader::new(stdin()), stderr()));
+    let (answered, answer) = tokio::sync::oneshot::channel();
+    // Not one of the runtime's threads: it waits for those at its end, and nobody may ever press return.
+    std::thread::spawn(move || answered.send(ask::agrees(question, BufReader::new(stdin()), stderr())));
     tokio::select! {
-        answer = asked => Ok(answer??),
+        answer = answer => Ok(answer??),
         _ = tokio::signal::ctrl_c() => Ok(false),
     }
 }

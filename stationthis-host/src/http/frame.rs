@@ -62,6 +62,25 @@ pub(crate) async fn surround(State(timeout): State<Duration>, request: Request, 
     response
 }
 
+/// Refuses a path that is no text, which routes could not read.
+pub(crate) async fn text_path(request: Request, next: Next) -> Response {
+    if is_text(request.uri().path()) {
+        return next.run(request).await;
+    }
+    Problem::malformed("The path is not UTF-8 when its escapes are resolved.").into_response()
+}
+
+fn is_text(path: &str) -> bool {
+    let mut parts = path.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        // What is no escape stands for itself, which is text.
+        bytes.extend(part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()));
+        bytes.extend_from_slice(part.get(2..).unwrap_or_default().as_bytes());
+    }
+    std::str::from_utf8(&bytes).is_ok()
+}
+
 /// Says that the present request is about a task: its span is then in that task's trace.
 pub(crate) fn about(task: TaskId) {
     tracing::Span::current().record("task_id", tracing::field::display(task));
@@ -76,6 +95,16 @@ fn harmless(id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_text_when_its_escapes_are() {
+        for text in ["/a/b", "/caf%C3%A9", "/100%", "/%zz", "/%2", "/a%00b"] {
+            assert!(is_text(text), "{text}");
+        }
+        for other in ["/%ff", "/caf%C3", "/%C3x", "/%A9%C3"] {
+            assert!(!is_text(other), "{other}");
+        }
+    }
 
     #[test]
     fn ids_from_outside_are_kept_only_when_harmless() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{FromRef, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use stationthis_core::station::Station;
@@ -248,6 +248,7 @@ fn surround(routes: Router<Face>, face: Face, limits: &ServerLimits, origins: &[
         .layer(RequestBodyTimeoutLayer::new(limits.body_pause))
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(SetResponseHeaderLayer::if_not_present(nosniff, HeaderValue::from_static("nosniff")))
+        .layer(from_fn(frame::text_path))
         // Around the gate: a browser asks what it may do before it sends the key.
         .layer(option_layer(cors::layer(origins)))
         .layer(from_fn_with_state(limits.request_timeout, frame::surround))

@@ -25,7 +25,7 @@ impl TaskProgress {
         let bar = if quiet || !terminal { ProgressBar::hidden() } else { ProgressBar::new(STEPS) };
         if !bar.is_hidden() {
             bar.set_draw_target(ProgressDrawTarget::stderr());
-            let style = ProgressStyle::with_template("{spinner} {elapsed:>4} [{bar:32}] {percent:>3}% {msg}");
+            let style = ProgressStyle::with_template("{spinner} {elapsed:>4} [{bar:32}] {percent:>3}% {wide_msg}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
             bar.enable_steady_tick(Duration::from_millis(120));
         }

@@ -79,7 +79,13 @@ fn said(task: &TaskRecord, words: String, caption: String) -> Piece {
     }
     let bytes = words.into_bytes().into_iter().take(end).collect();
     let filename = format!("{}.txt", task.tool_name);
-    let media = Media { form: Form::Document, source: Source::Bytes(bytes), filename, mime: "text/plain".to_owned() };
+    let media = Media {
+        task: task.task_id,
+        form: Form::Document,
+        source: Source::Bytes(bytes),
+        filename,
+        mime: "text/plain".to_owned(),
+    };
     Piece::File(media, caption)
 }
 
@@ -94,7 +100,7 @@ fn media(task: &TaskRecord, output: &Output) -> Option<Media> {
     let filename = format!("{}-{}{dot}{ending}", task.tool_name, output.order);
     let mime = if is_media_type(mime) { mime.to_owned() } else { "application/octet-stream".to_owned() };
     let source = if may_link(url, form) { Source::Link(url.clone()) } else { Source::Fetched(url.clone()) };
-    Some(Media { form, source, filename, mime })
+    Some(Media { task: task.task_id, form, source, filename, mime })
 }
 
 fn is_media_type(text: &str) -> bool {

@@ -1,6 +1,7 @@
 //! One thing that the bot sends.
 
 use serde_json::{Value, json};
+use stationthis_core::TaskId;
 
 use crate::telegram::address::Place;
 
@@ -18,6 +19,8 @@ pub(crate) enum Piece {
 /// A file, and how it gets to Telegram.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Media {
+    /// Whose output it is.
+    pub(crate) task: TaskId,
     pub(crate) form: Form,
     pub(crate) source: Source,
     /// Its file name there.

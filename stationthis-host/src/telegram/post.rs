@@ -1,11 +1,14 @@
 //! Sending pieces: within the pace, to where the chat is now, by whichever way gets them there.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use futures_util::StreamExt;
-use reqwest::Body;
+use reqwest::{Body, Response};
 use serde_json::{Value, json};
+use stationthis_core::TaskId;
+use stationthis_core::station::Station;
+use stationthis_core::task::output::{Output, OutputKind};
 
 use crate::files::Files;
 use crate::outgoing::GuardedClient;
@@ -13,7 +16,7 @@ use crate::telegram::address::Place;
 use crate::telegram::api::{Attached, BotApi, CallError, Called};
 use crate::telegram::book::Book;
 use crate::telegram::pace::Pace;
-use crate::telegram::piece::{Form, Media, Piece, Source, part};
+use crate::telegram::piece::{Media, Piece, Source, part};
 
 /// How long fetching an output and sending it on may take; see the limits of size.
 const FETCH_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(300);
@@ -31,6 +34,8 @@ pub(crate) struct Post {
     pub(crate) downloads: GuardedClient,
     /// Keeps what people send.
     pub(crate) files: Files,
+    /// Knows where outputs are now; there when the bot is at work.
+    pub(crate) station: OnceLock<Station>,
 }
 
 /// Why a piece was not sent.
@@ -155,16 +160,22 @@ impl Post {
         let (content, bytes) = match &media.source {
             Source::Link(_) => return Ok(None),
             Source::Bytes(bytes) => (Body::from(bytes.clone()), Some(bytes.len() as u64)),
-            Source::Fetched(url) => self.opened(url, media.form, Arc::clone(over)).await?,
+            Source::Fetched(url) => self.opened(url, media, Arc::clone(over)).await?,
         };
         let (filename, mime) = (media.filename.clone(), media.mime.clone());
         Ok(Some(Attached { part: part(index), filename, mime, content, bytes }))
     }
 
     /// The content behind a URL, as a stream that breaks off beyond the most that may be sent, and then says so.
-    async fn opened(&self, url: &str, form: Form, over: Arc<AtomicBool>) -> Result<(Body, Option<u64>), Unsent> {
-        let most = form.bytes_max();
-        let answer = self.downloads.get(url, FETCH_TIMEOUT).await.map_err(|e| Unsent::Unfetched(e.to_string()))?;
+    async fn opened(&self, url: &str, media: &Media, over: Arc<AtomicBool>) -> Result<(Body, Option<u64>), Unsent> {
+        let most = media.form.bytes_max();
+        let mut answer = self.get(url).await?;
+        // Storages answer so when a signature has ended; an answer may be hours late.
+        if matches!(answer.status().as_u16(), 403 | 404 | 410)
+            && let Some(fresh) = self.renewed(url, media.task).await
+        {
+            answer = self.get(&fresh).await?;
+        }
         if !answer.status().is_success() {
             return Err(Unsent::Unfetched(format!("it answers {}.", answer.status().as_u16())));
         }
@@ -183,5 +194,16 @@ impl Post {
             if seen > most { Err(std::io::Error::other("too large")) } else { Ok(chunk) }
         });
         Ok((Body::wrap_stream(content), None))
+    }
+
+    async fn get(&self, url: &str) -> Result<Response, Unsent> {
+        self.downloads.get(url, FETCH_TIMEOUT).await.map_err(|e| Unsent::Unfetched(e.to_string()))
+    }
+
+    /// The URL under which the service has an output now.
+    async fn renewed(&self, url: &str, task: TaskId) -> Option<String> {
+        let known = Output::file(OutputKind::File, url);
+        let now = self.station.get()?.admin().outputs_now(task).await.ok()?;
+        now.into_iter().find(|output| output.same_as(&known))?.url
     }
 }

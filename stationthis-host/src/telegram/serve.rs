@@ -32,6 +32,8 @@ pub(super) async fn serve(
 ) -> Result<()> {
     let post = &telegram.post;
     post.book.open(&station, &telegram.bot).await?;
+    // Served once, so it is not set.
+    let _ = post.station.set(station.clone());
     let menus = Arc::new(Menus::default());
     let (statuses, follower) = statuses(Arc::clone(post), station.clone());
     // Dropped at the end, with all that is in it.

@@ -141,6 +141,8 @@ async fn wrong_paths_and_methods_are_problems_with_the_requests_id() {
         (Method::PUT, RUN, 405),
         (Method::DELETE, "/api/internal/tasks", 405),
         (Method::PUT, "/api/webhook/comfydeploy/x", 405),
+        (Method::GET, "/api/internal/tasks/%FF", 400),
+        (Method::POST, "/api/webhook/%FE/x", 400),
     ] {
         let request = bench.request(method, path).header("x-request-id", "req-1");
         let (status, problem) = answer(request).await;

@@ -70,7 +70,11 @@ fn what_is_refused_and_what_is_not_understood_have_codes_of_their_own() {
         (&["run", "sdxl-portrait", "--sim", "-i", "promt=x"], 3, "Did you mean prompt?"),
         (&["run", "sdxl-portrai", "--sim"], 3, "Did you mean sdxl-portrait?"),
         (&["run", "workshop-sketch", "--sim"], 3, "error: "),
-        (&["run", "image-restyle", "--sim", "--input-image", "none.png"], 3, "none.png cannot be read"),
+        (
+            &["run", "image-restyle", "--sim", "--input-image", "none.png"],
+            3,
+            "error: input_image: none.png: It cannot be read: No such file",
+        ),
         (&["run", "sdxl-portrait", "--sim", "--promt", "x"], 2, "--prompt"),
         (&["run", "--sim"], 2, "TOOL"),
         (&["tasks", "--host", "http://127.0.0.1:1"], 1, "cannot be reached"),
@@ -126,6 +130,26 @@ fn a_file_of_this_machine_is_an_input() {
     let task = json_of(&run(dir.path(), &words));
     assert_eq!(task["status"], "completed");
     assert_eq!(task["inputsAsked"]["strength"], 0.5);
+    assert!(task["inputsAsked"]["input_image"].as_str().unwrap().starts_with("stationthis:file/"), "{task}");
+    // Its content decides, and not its name.
+    std::fs::write(dir.path().join("notes.png"), "no picture").unwrap();
+    let refused = run(dir.path(), &["run", "image-restyle", "--sim", "--input-image", "notes.png"]);
+    assert_eq!(refused.status.code(), Some(3), "{}", stderr(&refused));
+    assert!(stderr(&refused).starts_with("error: input_image: notes.png: It takes pictures"), "{}", stderr(&refused));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_this_machine_is_sent_to_a_host() {
+    let bench = Bench::new().await;
+    let words = ["--host", &bench.base, "--json", "--out", "here"];
+    let made = beside(bench.dir.path(), &[&["run", "sdxl-portrait"], &words[..]].concat()).await;
+    let picture = json_of(&made)["savedPaths"][0].as_str().unwrap().to_owned();
+    let task = json_of(
+        &beside(bench.dir.path(), &[&["run", "image-restyle", "--input-image", &picture], &words[..]].concat()).await,
+    );
+    assert_eq!(task["status"], "completed");
+    assert!(task["inputsAsked"]["input_image"].as_str().unwrap().starts_with("stationthis:file/"), "{task}");
+    bench.close().await;
 }
 
 #[test]

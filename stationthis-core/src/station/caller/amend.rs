@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::TaskId;
 use crate::notify::NotifyTarget;
-use crate::station::caller::{Caller, check_event_id, check_metadata};
+use crate::station::caller::{Caller, notes};
 use crate::task::TaskRecord;
 use crate::task::event::OwnField;
 
@@ -56,10 +56,10 @@ impl Caller {
         let task = self.task(id).await?;
         let TaskAmendment { metadata, initiating_event_id, notify } = amendment;
         if let Some(metadata) = &metadata {
-            check_metadata(metadata)?;
+            notes::check_metadata(metadata)?;
         }
         if let Some(event) = &initiating_event_id {
-            check_event_id(event)?;
+            notes::check_event_id(event)?;
         }
         let notify = match notify {
             // The defaults are those of the task's caller, whoever amends it.

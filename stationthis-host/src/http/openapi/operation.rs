@@ -94,7 +94,12 @@ impl Describer {
         let keyed = if keyed(scope) { KEYED } else { &[] };
         let token: &[u16] = if scope == Scope::Provider { &[401] } else { &[] };
         let body: &[u16] = if about.body.is_some() { &[400, 413] } else { &[] };
-        let query: &[u16] = if about.query.is_some() || named { &[400] } else { &[] };
+        let query: &[u16] = match (named, about.query) {
+            // What is no name of anything is not found; what is no text is malformed.
+            (true, _) => &[400, 404],
+            (false, Some(_)) => &[400],
+            (false, None) => &[],
+        };
         for status in own.chain(keyed).chain(token).chain(body).chain(query) {
             let of = json!({ "$ref": format!("#/components/responses/{}", problem_name(*status)) });
             responses.insert(status.to_string(), of);

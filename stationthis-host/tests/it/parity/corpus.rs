@@ -98,6 +98,9 @@ pub fn tools() -> Vec<Tool> {
             "shape": { "type": "string", "format": "uri", "contentMediaType": "model/*" },
             "weights": { "type": "string", "format": "uri", "contentMediaType": "application/octet-stream" },
         }) },
+        Tool { key: "scene", name: "Scene", price: Price::PerRun, run: Run::Well, required: &["camera"], properties: json!({
+            "camera": { "type": "object", "properties": { "x": { "type": "number", "maximum": 9 } }, "required": ["x"] },
+        }) },
         Tool { key: "broken", name: "Broken", price: Price::PerSecond, required: &[],
             run: Run::Badly("The machine ran out of memory."), properties: json!({ "prompt": text(0) }) },
         Tool { key: "unpriced", name: "Nobody knows", price: Price::Unknown, run: Run::Well, required: &[], properties: json!({
@@ -168,6 +171,7 @@ fn good() -> Vec<Ask> {
                 "sound": "https://a.example/s.mp3", "shape": "https://a.example/m.glb",
                 "weights": "https://a.example/w.safetensors",
             }))),
+        ask("scene", [("camera", json!({ "x": 1.5 }))], End::Sent(json!({ "camera": { "x": 1.5 } }))),
         ask("broken", [fox()], End::Sent(json!({ "prompt": "a red fox in snow" }))),
         ask("edit", [fox()], End::Sent(json!({ "prompt": "a red fox in snow", "image": null, "strength": 0.5 }))).and(PICTURE),
         ask("edit", [fox(), ("image", json!("https://a.example/b.png?c=d,e"))],
@@ -235,6 +239,8 @@ fn bad() -> Vec<Ask> {
         ask("blend", [("film", json!("https://a.example/f.mp4"))], End::Refused(&[("/pictures", "pictures is required.")])),
         ask("blend", [("pictures", json!(["https://a.example/1.png", "http://"]))],
             End::Refused(&[("/pictures/1", "pictures.1 must be a URL with a host.")])),
+        ask("scene", [("camera", json!({ "x": 10 }))],
+            End::Refused(&[("/camera/x", "camera.x must be at most 9; it is 10.")])),
         ask("unpriced", [], End::Denied("Nobody knows has no known price per second: give one for any of \
             tool:at-unpriced:unpriced in the rates file, or set unpriced = \"allow\".")),
     ]

@@ -80,6 +80,10 @@ impl Scene {
     pub fn slug(&self, tool: &str) -> &str {
         &self.slugs[tool]
     }
+
+    pub fn definition(&self, tool: &str) -> ToolDefinition {
+        self.station.admin().resolve(self.slug(tool)).unwrap().definition().clone()
+    }
 }
 
 fn bot(fake: &Fake, files: Files) -> Telegram {

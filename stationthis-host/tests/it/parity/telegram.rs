@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use stationthis_core::CallerId;
 use stationthis_core::store::TaskQuery;
 use stationthis_core::task::TaskRecord;
 use stationthis_core::tool::naming::telegram_command;
+use stationthis_core::{CallerId, ToolDefinition};
+use stationthis_host::face::chat::chat_reason;
 
 use super::corpus::{Ask, Given, tools};
 use super::scene::{Scene, TEXT};
@@ -24,6 +25,10 @@ const PRICES: i64 = 1099;
 impl Face for Bot {
     fn name(&self) -> &'static str {
         "telegram"
+    }
+
+    fn leaves_out(&self, tool: &ToolDefinition) -> Option<String> {
+        chat_reason(tool)
     }
 
     async fn price(&self, scene: &Scene, tool: &str) -> String {
@@ -55,6 +60,9 @@ impl Face for Bot {
         let caller = scene.station.as_caller(CallerId::new(format!("telegram-{chat}")).unwrap());
         let tasks = caller.list(TaskQuery::default()).await.unwrap().tasks;
         let Some(task) = tasks.first() else {
+            if self.leaves_out(&scene.definition(ask.tool)).is_some() {
+                return Outcome::LeftOut(first);
+            }
             let sentences = first.lines().filter(|line| !line.starts_with("/help "));
             return Outcome::Refused(sentences.map(|line| (None, line.to_owned())).collect());
         };

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use stationthis_comfydeploy::sim::SimTiming;
+use stationthis_comfydeploy::sim::{Misbehaviour, SimTiming};
 use stationthis_core::store::{NoticeQuery, NoticeState};
 
 use super::fake::Manner;
@@ -46,8 +46,11 @@ async fn a_wait_that_telegram_asks_for_is_kept_by_the_whole_chat() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_was_refused_for_now_comes_later() {
+async fn an_answer_that_was_refused_for_now_comes_later_from_where_the_output_is_then() {
     let scene = Scene::new(SimTiming::instant()).await;
+    // By then the signature in the URL has ended.
+    let presigned_urls = Some(Duration::from_secs(1));
+    scene.sim.sim.set_misbehaviour(Misbehaviour { presigned_urls, ..Misbehaviour::default() });
     scene.fake.manner("sendPhoto", Manner::Refuse(Refusal::flood(2)));
     let run = scene.write(ANA.0, ANA, "/sdxl_portrait a fox");
     assert_eq!(scene.said(ANA.0, run, 1).await.shows.len(), 1);
