@@ -18,7 +18,7 @@ pub struct RunArgs {
     /// The words that are for the tool; see [`own_first`].
     #[arg(last = true, hide = true, index = 2)]
     pub words: Vec<OsString>,
-    /// An input by name, for a tool that has a flag of this command's for a name. Repeatable.
+    /// An input by its name, also where that is the name of one of these options. Repeatable.
     #[arg(short, long = "input", value_name = "NAME=VALUE", value_parser = parse_input)]
     pub inputs: Vec<(String, String)>,
     /// Where outputs are saved.
