@@ -47,7 +47,7 @@ mod updates;
 mod webhook;
 mod wire;
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use stationthis_core::station::Station;
@@ -151,7 +151,7 @@ impl Telegram {
             }
             None => None,
         };
-        let (pace, book, station) = (Pace::new(config.limits), Book::default(), OnceLock::new());
+        let (pace, book, station) = (Pace::new(config.limits), Book::default(), Mutex::default());
         let post = Post { api, pace, book, downloads, files, station };
         Ok(Self {
             post: Arc::new(post),

@@ -37,7 +37,7 @@ pub struct ToolView {
     /// Its command in a Telegram chat; absent when it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub telegram_command: Option<String>,
-    /// Why it has none, in a sentence.
+    /// Why it has no command in a Telegram chat, in a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_telegram_command: Option<String>,
     /// Could its provider not be asked since this was last known to be so?

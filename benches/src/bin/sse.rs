@@ -16,15 +16,16 @@ use stationthis_benches::memory::{Resident, cpu_seconds, mb};
 use stationthis_benches::process::{HostProcess, SERVE, SimProcess, serve};
 use stationthis_core::Timestamp;
 use stationthis_host::http::server::ServerLimits;
+use tokio::task::JoinSet;
 
 /// The readers that the target is about.
 const CLIENTS: usize = 1_000;
-/// Tasks in each of the two rounds.
+/// Tasks in each of the three rounds.
 const TASKS: usize = 100;
 /// Readers of one caller; a caller may have 16.
 const PER_CALLER: usize = 10;
-/// Readers that take nothing, each of everything that happens.
-const SLOW: usize = 100;
+/// More readers, each of everything that happens: first all read, then none does.
+const CROWD: usize = 100;
 /// How long all are left alone: two heartbeats.
 const IDLE: Duration = Duration::from_secs(31);
 /// Tasks that are at work at the same time.
@@ -94,7 +95,7 @@ async fn measure(clients: usize, tasks: usize) -> Result<()> {
         None => std::env::current_exe()?.with_file_name("stationthis"),
     };
     // This process has as many open files as the host.
-    if ServerLimits::default().within_open_files().connections < clients + 2 * SLOW {
+    if ServerLimits::default().within_open_files().connections < clients + 2 * CROWD {
         bail!("the system lets this program open too few files");
     }
     let data = tempfile::tempdir()?;
@@ -125,13 +126,26 @@ async fn measure(clients: usize, tasks: usize) -> Result<()> {
     let mut watcher = desk.listen("/api/internal/admin/events", None).await?;
     let alone = round(&desk, &tool, &mut watcher, tasks).await?;
     say("beside the quiet ones", alone);
-    let wanted = (0..SLOW).map(|_| desk.listen("/api/internal/admin/events", None));
-    let slow: Vec<Reader> = stream::iter(wanted).buffered(32).try_collect().await?;
+    let reading: JoinSet<_> = crowd(&desk).await?.into_iter().map(read_all).collect();
     let beside = round(&desk, &tool, &mut watcher, tasks).await?;
-    say(&format!("beside {SLOW} more that take nothing"), beside);
+    say(&format!("beside {CROWD} more that read everything"), beside);
+    drop(reading);
+    let slow = crowd(&desk).await?;
+    let beside = round(&desk, &tool, &mut watcher, tasks).await?;
+    say(&format!("beside {CROWD} more that take nothing"), beside);
     println!("RSS at the end, MB                       {:>8.1}", mb(Resident::of(host.pid)?.now_kib));
     drop((readers, slow, watcher));
     host.stop().await
+}
+
+/// Many readers of everything that happens.
+async fn crowd(desk: &Desk) -> Result<Vec<Reader>> {
+    let wanted = (0..CROWD).map(|_| desk.listen("/api/internal/admin/events", None));
+    stream::iter(wanted).buffered(32).try_collect().await
+}
+
+async fn read_all(mut reader: Reader) {
+    while reader.next().await.is_ok() {}
 }
 
 /// The name of a tool, when there is one.

@@ -36,7 +36,7 @@ pub struct ServerLimits {
 impl Default for ServerLimits {
     fn default() -> Self {
         Self {
-            // Half of them may be streams and waits, which live long: a thousand. An idle one takes about 20 kB.
+            // Half of them may be streams and waits, which live long: a thousand. An idle one takes 18 kB.
             connections: 2048,
             // Without it, a few hundred slow clients hold every connection. (`axum::serve` has no such limit, hence
             // this module.)

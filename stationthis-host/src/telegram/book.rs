@@ -94,6 +94,17 @@ impl Book {
         }
     }
 
+    /// Writes what there is, once: what changed last may not have been written when the host stops.
+    pub(crate) async fn save(&self, station: &Station, bot: &str) {
+        let pages = self.pages().clone();
+        if pages == Pages::default() {
+            return;
+        }
+        if let Err(error) = write(station, bot, &pages, &mut None).await {
+            tracing::warn!(%error, "the bot's book could not be written");
+        }
+    }
+
     /// The status message of a task.
     pub(crate) fn status(&self, task: TaskId) -> Option<StatusMessage> {
         self.pages().statuses.get(&task).copied()

@@ -1,7 +1,7 @@
 //! Sending pieces: within the pace, to where the chat is now, by whichever way gets them there.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt;
 use reqwest::{Body, Response};
@@ -34,8 +34,9 @@ pub(crate) struct Post {
     pub(crate) downloads: GuardedClient,
     /// Keeps what people send.
     pub(crate) files: Files,
-    /// Knows where outputs are now; there when the bot is at work.
-    pub(crate) station: OnceLock<Station>,
+    /// Knows where outputs are now. There only while the bot is at work: the station holds the notifier, which holds this,
+    /// and neither would ever end.
+    pub(crate) station: Mutex<Option<Station>>,
 }
 
 /// Why a piece was not sent.
@@ -203,7 +204,8 @@ impl Post {
     /// The URL under which the service has an output now.
     async fn renewed(&self, url: &str, task: TaskId) -> Option<String> {
         let known = Output::file(OutputKind::File, url);
-        let now = self.station.get()?.admin().outputs_now(task).await.ok()?;
+        let station = self.station.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let now = station.admin().outputs_now(task).await.ok()?;
         now.into_iter().find(|output| output.same_as(&known))?.url
     }
 }

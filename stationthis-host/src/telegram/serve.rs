@@ -1,6 +1,6 @@
 //! The bot at work.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use stationthis_core::Result;
@@ -32,8 +32,8 @@ pub(super) async fn serve(
 ) -> Result<()> {
     let post = &telegram.post;
     post.book.open(&station, &telegram.bot).await?;
-    // Served once, so it is not set.
-    let _ = post.station.set(station.clone());
+    let _at_work = AtWork::begin(post, station.clone());
+    let at_last = station.clone();
     let menus = Arc::new(Menus::default());
     let (statuses, follower) = statuses(Arc::clone(post), station.clone());
     // Dropped at the end, with all that is in it.
@@ -56,7 +56,25 @@ pub(super) async fn serve(
     if tokio::time::timeout(LAST_WORDS, bot.tracker.wait()).await.is_err() {
         tracing::info!("some answers of the bot were not sent");
     }
+    beside.shutdown().await;
+    post.book.save(&at_last, &telegram.bot).await;
     outcome
+}
+
+/// Lends the station to what sends; dropped, it is taken back.
+struct AtWork<'a>(&'a Post);
+
+impl<'a> AtWork<'a> {
+    fn begin(post: &'a Post, station: Station) -> Self {
+        *post.station.lock().unwrap_or_else(PoisonError::into_inner) = Some(station);
+        Self(post)
+    }
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        *self.0.station.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 /// Learns who the bot is, and says how it wants its updates; for as long as it takes.

@@ -2,8 +2,6 @@
 
 #[path = "isolation/live.rs"]
 mod live;
-#[path = "isolation/open.rs"]
-mod open;
 #[path = "isolation/records.rs"]
 mod records;
 
@@ -104,6 +102,30 @@ impl Scene {
     }
 }
 
+/// What shows the same to everybody, and nothing of Ada's; false for other routes.
+async fn same_for_all(scene: &Scene, method: &Method, path: &str) -> bool {
+    let shown = [
+        "/healthz",
+        "/readyz",
+        "/docs",
+        "/api/internal/openapi.json",
+        "/api/internal/changes",
+        "/api/internal/tools",
+        "/api/internal/tools/{id}",
+        "/api/internal/run/{workflow_name}",
+    ];
+    if *method != Method::GET || !shown.contains(&path) {
+        return false;
+    }
+    let path = path.replace("{id}", "sdxl-portrait").replace("{workflow_name}", "sdxl-portrait");
+    let request = scene.bench.http.get(format!("{}{path}", scene.bench.base)).bearer_auth(&scene.eve);
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK, "{path}");
+    let text = answer.text().await.unwrap();
+    assert!(!text.contains(&scene.task) && !text.contains(SECRET_PROMPT), "{path}: {text}");
+    true
+}
+
 /// What Eve tries on one route, and what must come of it.
 async fn check(scene: &Scene, method: Method, path: &str) {
     let eve = scene.eve.as_str();
@@ -115,6 +137,11 @@ async fn check(scene: &Scene, method: Method, path: &str) {
     };
     let at = |variable: &str, value: &str| path.replace(variable, value);
     match (method.as_str(), path) {
+        ("GET" | "POST", "/api/webhook/{provider_id}" | "/api/webhook/{provider_id}/{task_id}") => {
+            let path = at("{provider_id}", "comfydeploy").replace("{task_id}", &scene.task);
+            let (status, _) = scene.ask(eve, method, &path, Some(json!({ "status": "success" }))).await;
+            assert_eq!(status, 401, "a caller's key is no callback token");
+        }
         ("POST", "/api/internal/run/{workflow_name}") => {
             let hers = scene.run(eve, "order-1").await;
             assert_eq!(hers["caller"], "eve");
@@ -123,6 +150,11 @@ async fn check(scene: &Scene, method: Method, path: &str) {
             assert!(!told.contains(DESK), "Ada is not told of Eve's tasks: {told}");
             let posing = json!({ "caller": "ada" });
             assert_eq!(scene.ask(eve, method, RUN, Some(posing)).await.0, 400, "nobody runs as another");
+        }
+        ("POST", "/api/internal/quote/{workflow_name}") => {
+            let (status, quote) =
+                scene.ask(eve, method, &at("{workflow_name}", "sdxl-portrait"), Some(json!({}))).await;
+            assert!(status == 200 && !quote.to_string().contains(SECRET_PROMPT), "{quote}");
         }
         ("GET", "/api/internal/tasks") => {
             for query in ["", "?limit=500", "?tool=sdxl-portrait", "?status=accepted,submitting,queued,running"] {
@@ -185,7 +217,8 @@ async fn check(scene: &Scene, method: Method, path: &str) {
             let path = at("{id}", &scene.told.0).replace("{notice_id}", &scene.told.1);
             forbidden(scene.ask(eve, method.clone(), &path, None).await);
         }
-        _ if open::check(scene, &method, path).await || records::check(scene, &method, path).await => {}
+        _ if same_for_all(scene, &method, path).await => {}
+        _ if records::check(scene, &method, path).await => {}
         _ => live::check(scene, &method, path).await,
     }
 }

@@ -83,7 +83,14 @@ async fn i14_secrets_never_serialise() {
         ..Misbehaviour::default()
     });
     scene.ask(Method::POST, "/api/internal/run/sdxl-portrait?wait=1", &key, Some(&json!({}))).await;
-    for path in ["readyz", "api/internal/tools", "api/internal/tasks", "api/internal/notify", "api/internal/notices"] {
+    let described = ["docs", "api/internal/openapi.json", "api/internal/run/sdxl-portrait"];
+    for path in described.into_iter().chain([
+        "readyz",
+        "api/internal/tools",
+        "api/internal/tasks",
+        "api/internal/notify",
+        "api/internal/notices",
+    ]) {
         scene.ask(Method::GET, &format!("/{path}"), &key, None).await;
         scene.ask(Method::GET, &format!("/{path}"), OPERATOR_KEY, None).await;
     }

@@ -58,14 +58,20 @@ fn refused(field: &Field, text: &str, error: &Error) -> InputProblem {
 }
 
 /// The address by which an input names the file. What the station does not keep, since it is no picture, film, sound or
-/// model, goes into the input itself.
+/// model, or since it keeps no files at all, goes into the input itself.
 async fn sent(desk: &Desk, media: Media, path: &Path) -> Result<String> {
     let known = media_type(path);
     if media == Media::File || known == Some("image/x-exr") {
         return data_url(path, known.unwrap_or("application/octet-stream")).await;
     }
     let declared = known.filter(|mime| !mime.starts_with("text/") && !mime.starts_with("application/"));
-    Ok(desk.keep_file(path, declared).await?.uri)
+    match desk.keep_file(path, declared).await {
+        Ok(file) => Ok(file.uri),
+        Err(error) if error.kind() == ErrorKind::Unsupported => {
+            data_url(path, known.unwrap_or("application/octet-stream")).await
+        }
+        Err(error) => Err(error),
+    }
 }
 
 async fn data_url(path: &Path, media_type: &str) -> Result<String> {

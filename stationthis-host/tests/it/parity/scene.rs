@@ -61,6 +61,7 @@ impl Scene {
         let dir = tempfile::tempdir().unwrap();
         let files = crate::telegram::files(&dir);
         let bot = bot(&fake, files.clone());
+        let kept = files.clone();
         let mut builder = Station::builder().policy(policy).media(Arc::new(files)).notifier(Arc::new(bot.notifier()));
         for tool in tools() {
             builder = builder.provider(Arc::new(provider(&tool, &format!("{made}/made.png"))));
@@ -71,7 +72,8 @@ impl Scene {
         let at_work = station.clone();
         tokio::spawn(async move { bot.serve(at_work, CancellationToken::new()).await });
         let slugs = tools().iter().map(|tool| (tool.key, slug(&station, tool))).collect();
-        let config = HttpConfig::new(CallerId::new("local").unwrap()).with_api_key(Some(Secret::new(KEY)));
+        let config =
+            HttpConfig::new(CallerId::new("local").unwrap()).with_api_key(Some(Secret::new(KEY))).with_files(kept);
         let base = serve(http::router(station.clone(), &config)).await;
         let http = crate::bench::client();
         Self { station, fake, base, slugs, http, dir, _handle: handle }

@@ -156,6 +156,7 @@ async fn who_comes_back_misses_nothing_and_hears_nothing_twice() {
     let second = stage.run("ada", "run-2").await;
     let eve_s = stage.run("eve", "run-3").await;
     stage.end("run-1").await;
+    stage.report("run-2", RunStatus::Running, 20).await;
     let mut feed = Feed::of_all(ada.clone(), Some(from)).await.unwrap();
     assert!(matches!(feed.next().await.unwrap(), Some(Item::Ready(_))));
     let (seq, one) = task(feed.next().await.unwrap());
