@@ -224,6 +224,7 @@ impl ToolRegistry {
 ///
 /// # Errors
 /// `Corrupt` when the bytes are not of that form.
+#[cfg(feature = "sqlite")]
 pub(crate) fn exported_tools(bytes: &[u8]) -> Result<Vec<ToolDefinition>> {
     Ok(Saved::read(bytes)?.tools)
 }

@@ -20,6 +20,7 @@ mod settle;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "sqlite")]
 pub(crate) use catalogue::DOCUMENT as CATALOGUE_DOCUMENT;
 
 pub use builder::StationBuilder;
