@@ -67,6 +67,9 @@ impl ServiceProvider for ComfyDeploy {
         capabilities.webhooks = Some(WebhookAuth::TaskUrl);
         capabilities.cancel = true;
         capabilities.upload = true;
+        // The service stores these itself and hands the machine a URL; others it would hand over as they are, which no
+        // machine reads (the protocol's page on inputs).
+        capabilities.inline_media = &["image/png", "image/jpeg", "image/jpg"];
         capabilities.lookup = true;
         capabilities.diagnose = true;
         capabilities.exactly_once = ExactlyOnce::Lookup;

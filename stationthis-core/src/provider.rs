@@ -95,6 +95,9 @@ pub struct Capabilities {
     pub cancel: bool,
     /// Can it take files?
     pub upload: bool,
+    /// Types whose data URLs, `data:TYPE;base64,…` to the letter, it takes as inputs by itself; all others are uploaded
+    /// before, where it can take files.
+    pub inline_media: &'static [&'static str],
     /// Can a run be found by our task id?
     pub lookup: bool,
     /// Can it tell afterwards why a run failed?
@@ -111,6 +114,7 @@ impl Capabilities {
             webhooks: None,
             cancel: false,
             upload: false,
+            inline_media: &[],
             lookup: false,
             diagnose: false,
             exactly_once: ExactlyOnce::None,

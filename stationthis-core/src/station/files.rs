@@ -32,7 +32,8 @@ pub(crate) const GIVING_MAX: usize = 4;
 
 /// The inputs that are files to be given, as pointers.
 ///
-/// A data URL is given to a service that takes files, and left as it is for one that does not.
+/// A data URL is given to a service that takes files, and left as it is for one that does not, or that takes such a data
+/// URL by itself.
 ///
 /// # Errors
 /// `InvalidInput` with a problem for each file that is not the caller's, is of a type that the input does not take, or
@@ -43,13 +44,18 @@ pub(super) async fn to_be_given(
     tool: &Tool,
     inputs: &Map<String, Value>,
 ) -> Result<Vec<String>> {
-    let takes_files = engine.backend(&tool.definition().provider_id)?.provider.capabilities().upload;
+    let capabilities = engine.backend(&tool.definition().provider_id)?.provider.capabilities();
+    let takes_files = capabilities.upload;
+    let is_inline = |text: &str| {
+        let after = |kind: &&str| text.strip_prefix("data:")?.strip_prefix(*kind)?.strip_prefix(";base64,");
+        capabilities.inline_media.iter().any(|kind| after(kind).is_some())
+    };
     let (mut pointers, mut problems) = (Vec::new(), Vec::new());
     for media in tool.validator()?.media(inputs) {
         if let Ok(file) = media.text.parse::<FileUri>() {
             problems.extend(problem_of(engine, caller, &media, &file, takes_files).await?);
             pointers.push(media.pointer);
-        } else if takes_files && media.is_data_url() {
+        } else if takes_files && media.is_data_url() && !is_inline(media.text) {
             pointers.push(media.pointer);
         }
     }

@@ -79,6 +79,7 @@ pub struct ScriptedProvider {
     exactly_once: ExactlyOnce,
     webhooks: WebhookAuth,
     uploads: bool,
+    inline_media: &'static [&'static str],
     /// Closed: `submit` waits, after it was counted, until permits are added.
     submit_gate: Arc<Semaphore>,
 }
@@ -110,6 +111,7 @@ impl ScriptedProvider {
             exactly_once: ExactlyOnce::Lookup,
             webhooks: WebhookAuth::TaskUrl,
             uploads: false,
+            inline_media: &[],
             submit_gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
         })
     }
@@ -132,6 +134,13 @@ impl ScriptedProvider {
     #[must_use]
     pub const fn with_uploads(mut self) -> Self {
         self.uploads = true;
+        self
+    }
+
+    /// Takes data URLs of these types as inputs by itself.
+    #[must_use]
+    pub const fn with_inline_media(mut self, types: &'static [&'static str]) -> Self {
+        self.inline_media = types;
         self
     }
 
@@ -200,6 +209,7 @@ impl ServiceProvider for ScriptedProvider {
             webhooks: Some(self.webhooks),
             cancel: true,
             upload: self.uploads,
+            inline_media: self.inline_media,
             lookup: matches!(self.exactly_once, ExactlyOnce::Lookup | ExactlyOnce::ClientChosenId),
             diagnose: true,
             exactly_once: self.exactly_once,

@@ -192,6 +192,18 @@ async fn a_service_without_uploads_gets_data_urls_as_they_are_and_no_files() {
 }
 
 #[tokio::test]
+async fn what_a_service_takes_as_a_data_url_by_itself_is_not_uploaded() {
+    let provider = ScriptedProvider::new().unwrap().with_uploads().with_inline_media(&["image/png"]);
+    let stage = Stage::new(provider).await;
+    let other = "data:image/webp;base64,UklGRg==";
+    let task = stage.run(json!({ "image": PIXEL, "extras": [other] })).await.unwrap();
+    assert_eq!(task.file_inputs, ["/extras/0"]);
+    stage.pass(1).await;
+    let sent = Value::Object(stage.provider.script().inputs.clone());
+    assert_eq!((&sent["image"], &sent["extras"][0]), (&json!(PIXEL), &json!("https://files.example/1")));
+}
+
+#[tokio::test]
 async fn a_file_that_the_service_does_not_take_now_is_given_again_and_nothing_is_submitted_meanwhile() {
     let stage = Stage::taking_files().await;
     let file = stage.shelf.put("ada", "cat", "image/png");
