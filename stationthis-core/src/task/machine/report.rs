@@ -22,7 +22,7 @@ impl Step {
             self.reported_late(report);
         } else if before.run_id.as_ref().is_some_and(|known| *known != report.run_id) {
             self.state.flags.insert(Flag::ForeignRun);
-            if witness == Witness::Webhook && before.run_heard {
+            if witness == Witness::Webhook && before.run_heard && !ended_with_outputs(&before) {
                 // One webhook's word against another's: which run is ours, the service will say when it is asked.
                 self.state.rival = Some(Box::new(report.clone()));
                 if before.counters.polls_failed > 0 {
@@ -125,7 +125,7 @@ impl Step {
     /// until the service knows one of them. A run that ended with outputs by what was heard stays.
     fn look_into_rival(&mut self, at: Timestamp) {
         let state = &mut self.state;
-        if state.ending.is_some() && !state.outputs.is_empty() {
+        if ended_with_outputs(state) {
             return;
         }
         let Some(rival) = state.rival.take() else { return };
@@ -224,6 +224,10 @@ impl Step {
             | TaskStatus::TimedOut => {}
         }
     }
+}
+
+fn ended_with_outputs(state: &TaskState) -> bool {
+    state.ending.is_some() && !state.outputs.is_empty()
 }
 
 /// What webhooks said of the run that a task is taken to have, as one report.
