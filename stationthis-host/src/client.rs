@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::multipart::{Form, Part};
-use reqwest::{Method, RequestBuilder, StatusCode, header};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stationthis_core::tool::problem::InputProblem;
-use stationthis_core::{Error, ErrorKind, Result, Retry, Secret};
+use stationthis_core::{Error, ErrorKind, Result, Retry, Secret, TaskId};
 use url::Url;
 
 use crate::files::StoredFile;
+use crate::outputs::{self, Content, TRANSFER_TIMEOUT};
 
 /// Longer than the longest `?wait=`, so that the host's answer comes first.
 const TIMEOUT: Duration = Duration::from_secs(crate::http::WAIT_S_MAX + 60);
@@ -59,12 +60,6 @@ impl HostClient {
             base_url.set_path(&format!("{}/", base_url.path()));
         }
         Ok(Self { http: http_client(&base_url, TIMEOUT)?, base: base_url, key })
-    }
-
-    /// Is the host on this machine?
-    #[must_use]
-    pub fn is_local(&self) -> bool {
-        is_local(&self.base)
     }
 
     /// One call under `/api/internal/`; `path` parts are escaped here. A host that is asked too often did nothing, so it is
@@ -117,6 +112,20 @@ impl HostClient {
         .await
     }
 
+    /// The content of output number `n` of a task, from zero.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call); the content fails as that of [`Fetched`](crate::outputs::Fetched) does.
+    pub async fn output(&self, task: TaskId, n: usize) -> Result<Content> {
+        let url = self.url(&["tasks", &task.to_string(), "outputs", &n.to_string()], &[]);
+        self.patiently(async || {
+            let answer = self.send(self.http.get(url.clone()).timeout(TRANSFER_TIMEOUT)).await?;
+            let content: Content = Box::pin(outputs::pieces(answer));
+            Ok(content)
+        })
+        .await
+    }
+
     fn url(&self, path: &[&str], query: &[(&str, String)]) -> Url {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -143,7 +152,14 @@ impl HostClient {
         }
     }
 
-    async fn answer<T: DeserializeOwned>(&self, mut request: RequestBuilder) -> Result<T> {
+    async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T> {
+        let bytes = read(self.send(request).await?).await?;
+        serde_json::from_slice(&bytes)
+            .map_err(|e| Error::new(ErrorKind::Corrupt, "read the host's answer").with_source(e))
+    }
+
+    /// What the host answers when all is well.
+    async fn send(&self, mut request: RequestBuilder) -> Result<Response> {
         if let Some(key) = &self.key {
             request = request.bearer_auth(key.expose());
         }
@@ -154,16 +170,14 @@ impl HostClient {
         })?;
         let status = answer.status();
         let retry_after = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        let bytes = read(answer).await?;
-        if !status.is_success() {
-            let error = failure(status, &bytes);
-            return Err(match retry_after {
-                Some(seconds) => error.with_retry(Retry::After(Duration::from_secs(seconds))),
-                None => error,
-            });
+        if status.is_success() {
+            return Ok(answer);
         }
-        serde_json::from_slice(&bytes)
-            .map_err(|e| Error::new(ErrorKind::Corrupt, "read the host's answer").with_source(e))
+        let error = failure(status, &read(answer).await?);
+        Err(match retry_after {
+            Some(seconds) => error.with_retry(Retry::After(Duration::from_secs(seconds))),
+            None => error,
+        })
     }
 }
 

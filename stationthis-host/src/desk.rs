@@ -19,7 +19,7 @@ use crate::app::{self, App, Service};
 use crate::client::HostClient;
 use crate::config::Config;
 use crate::files::StoredFile;
-use crate::outgoing::GuardedClient;
+use crate::outputs::Content;
 use crate::view::ToolView;
 
 pub use operate::NoticeFilter;
@@ -32,7 +32,7 @@ pub struct Desk {
 
 #[derive(Debug)]
 enum Place {
-    Host(HostClient, GuardedClient),
+    Host(HostClient),
     Own(Box<App>, Caller),
 }
 
@@ -69,21 +69,21 @@ impl Desk {
     pub async fn open(config: &Config, host: Option<&str>, service: Service) -> Result<Self> {
         if let Some(url) = host {
             let client = HostClient::new(url, config.api_key.clone())?;
-            // A host on this machine may serve a simulator, whose outputs are on this machine too.
-            let guard = if client.is_local() { app::guard(config).opening_loopback() } else { app::guard(config) };
-            return Ok(Self { place: Place::Host(client, GuardedClient::new(guard)?) });
+            return Ok(Self { place: Place::Host(client) });
         }
         let app = App::start(config, service, None).await?;
         let caller = app.caller()?;
         Ok(Self { place: Place::Own(Box::new(app), caller) })
     }
 
-    /// What fetches outputs.
-    #[must_use]
-    pub const fn downloads(&self) -> &GuardedClient {
+    /// The content of output number `n` of a task, from zero; where its URL has ended, by one that the service gives anew.
+    ///
+    /// # Errors
+    /// As [`Outputs::fetch`](crate::outputs::Outputs::fetch).
+    pub async fn output(&self, task: TaskId, n: usize) -> Result<Content> {
         match &self.place {
-            Place::Host(_, downloads) => downloads,
-            Place::Own(app, _) => app.downloads(),
+            Place::Host(host) => host.output(task, n).await,
+            Place::Own(app, caller) => Ok(app.outputs().fetch(caller, task, n, None).await?.content),
         }
     }
 
@@ -93,7 +93,7 @@ impl Desk {
     /// `Unavailable` when there is no catalogue at all.
     pub async fn tools(&self) -> Result<Vec<ToolView>> {
         match &self.place {
-            Place::Host(host, _) => Ok(host.call::<ToolList>(Method::GET, &["tools"], &[], &[], None).await?.tools),
+            Place::Host(host) => Ok(host.call::<ToolList>(Method::GET, &["tools"], &[], &[], None).await?.tools),
             Place::Own(app, caller) => {
                 discover(app, true).await?;
                 Ok(ToolView::all(caller))
@@ -108,7 +108,7 @@ impl Desk {
     pub async fn slugs(&self) -> Result<BTreeMap<ToolId, String>> {
         let named = |tool: &ToolDefinition| (tool.tool_id.clone(), tool.slug.clone());
         match &self.place {
-            Place::Host(..) => Ok(self.tools().await?.iter().map(|tool| named(&tool.definition)).collect()),
+            Place::Host(_) => Ok(self.tools().await?.iter().map(|tool| named(&tool.definition)).collect()),
             Place::Own(_, caller) => Ok(caller.tools().tools().iter().map(|tool| named(tool.definition())).collect()),
         }
     }
@@ -119,7 +119,7 @@ impl Desk {
     /// `NotFound`, with suggestions in its message.
     pub async fn tool(&self, name: &str) -> Result<ToolView> {
         match &self.place {
-            Place::Host(host, _) => host.call(Method::GET, &["tools", name], &[], &[], None).await,
+            Place::Host(host) => host.call(Method::GET, &["tools", name], &[], &[], None).await,
             Place::Own(app, caller) => {
                 discover(app, false).await?;
                 Ok(ToolView::new(caller.resolve(name)?.as_ref(), &caller.tools(), caller))
@@ -133,7 +133,7 @@ impl Desk {
     /// As [`HostClient::send_file`].
     pub async fn keep_file(&self, path: &Path, declared: Option<&str>) -> Result<StoredFile> {
         match &self.place {
-            Place::Host(host, _) => host.send_file(path, declared).await,
+            Place::Host(host) => host.send_file(path, declared).await,
             Place::Own(app, _) => app.files().keep(&app::caller_id()?, path, declared).await,
         }
     }
@@ -144,7 +144,7 @@ impl Desk {
     /// As [`Caller::run`].
     pub async fn run(&self, tool: &str, inputs: Map<String, Value>, key: Option<&str>) -> Result<TaskRecord> {
         match &self.place {
-            Place::Host(host, _) => {
+            Place::Host(host) => {
                 let headers: Vec<(&str, &str)> = key.map(|key| ("Idempotency-Key", key)).into_iter().collect();
                 let body = json!({ "inputs": inputs });
                 host.call(Method::POST, &["run", tool], &[], &headers, Some(&body)).await
@@ -163,7 +163,7 @@ impl Desk {
     /// As [`Caller::quote`].
     pub async fn quote(&self, tool: &str, inputs: &Map<String, Value>) -> Result<QuoteAnswer> {
         match &self.place {
-            Place::Host(host, _) => {
+            Place::Host(host) => {
                 host.call(Method::POST, &["quote", tool], &[], &[], Some(&json!({ "inputs": inputs }))).await
             }
             Place::Own(_, caller) => caller.quote(tool, inputs),
@@ -176,9 +176,7 @@ impl Desk {
     /// As [`Caller::cancel`].
     pub async fn cancel(&self, id: TaskId) -> Result<TaskRecord> {
         match &self.place {
-            Place::Host(host, _) => {
-                host.call(Method::POST, &["tasks", &id.to_string(), "cancel"], &[], &[], None).await
-            }
+            Place::Host(host) => host.call(Method::POST, &["tasks", &id.to_string(), "cancel"], &[], &[], None).await,
             Place::Own(_, caller) => caller.cancel(id).await,
         }
     }
@@ -189,7 +187,7 @@ impl Desk {
     /// `NotFound`, or `Unavailable` while the host cannot be reached.
     pub async fn glance(&self, id: TaskId) -> Result<TaskRecord> {
         match &self.place {
-            Place::Host(host, _) => {
+            Place::Host(host) => {
                 let wait = [("wait", "1".to_owned())];
                 host.call(Method::GET, &["tasks", &id.to_string()], &wait, &[], None).await
             }
@@ -203,7 +201,7 @@ impl Desk {
     /// `NotFound`.
     pub async fn task(&self, id: TaskId, all: bool) -> Result<TaskRecord> {
         match &self.place {
-            Place::Host(host, _) => {
+            Place::Host(host) => {
                 let id = id.to_string();
                 host.call(Method::GET, &operate::scoped(all, &["tasks", &id]), &[], &[], None).await
             }
@@ -217,7 +215,7 @@ impl Desk {
     /// `InvalidInput` for an unknown status.
     pub async fn tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskRecord>> {
         match &self.place {
-            Place::Host(host, _) => {
+            Place::Host(host) => {
                 let mut query = vec![("limit", filter.limit.to_string())];
                 query.extend(filter.status.clone().map(|status| ("status", status)));
                 query.extend(filter.tool.clone().map(|tool| ("tool", tool)));
@@ -246,7 +244,7 @@ impl Desk {
     /// As [`App::shutdown`].
     pub async fn close(self) -> Result<()> {
         match self.place {
-            Place::Host(..) => Ok(()),
+            Place::Host(_) => Ok(()),
             Place::Own(app, _) => app.shutdown().await,
         }
     }

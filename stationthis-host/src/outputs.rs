@@ -19,7 +19,7 @@ use crate::outgoing::GuardedClient;
 pub const OUTPUT_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 
 /// The longest one transfer may take: an hour is four gigabytes at 10 Mbit/s.
-const TRANSFER_TIMEOUT: Duration = Duration::from_secs(3600);
+pub(crate) const TRANSFER_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// The longest wait for the head of an answer, and between two pieces of it.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -145,7 +145,8 @@ fn written_out(output: Output) -> Fetched {
     Fetched { output, mime: mime.to_owned(), bytes, part: None, out_of_range: false, content }
 }
 
-fn pieces(answer: Response) -> impl Stream<Item = Result<Bytes>> + Send {
+/// The body of an answer, with the limits of an output.
+pub(crate) fn pieces(answer: Response) -> impl Stream<Item = Result<Bytes>> + Send {
     unfold(Some((answer, 0_u64)), async |state| {
         let (mut answer, seen) = state?;
         let piece = match tokio::time::timeout(PAUSE_MAX, answer.chunk()).await {

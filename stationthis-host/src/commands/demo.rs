@@ -98,7 +98,9 @@ async fn show(app: &App, args: &DemoArgs) -> anyhow::Result<(TaskRecord, Vec<Pat
     let asked = RunRequest::new(name, inputs).with_notify(vec![NotifyTarget::new("events", "")]);
     let task = caller.run(asked).await?;
     let task = follow(&caller, task, args.json).await?;
-    let saved = save_outputs(app.downloads(), &task, &args.out).await?;
+    let outputs = app.outputs();
+    let fetch = async |n| Ok(outputs.fetch(&caller, task.task_id, n, None).await?.content);
+    let saved = save_outputs(&task, &args.out, fetch).await?;
     let told = told(&caller, &task).await?;
     if !args.json {
         report::print(&task, &saved, false)?;

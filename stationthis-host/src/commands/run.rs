@@ -7,6 +7,7 @@ pub(crate) mod flags;
 use std::io::{BufReader, stderr, stdin};
 use std::path::PathBuf;
 
+use futures_util::FutureExt;
 use serde_json::{Map, Value};
 use stationthis_core::TaskId;
 use stationthis_core::task::TaskRecord;
@@ -60,7 +61,7 @@ async fn over(desk: &Desk, args: &RunArgs) -> anyhow::Result<(TaskRecord, Vec<Pa
     let task = desk.run(id, inputs, args.idempotency_key.as_deref()).await?;
     let task = follow(desk, task.task_id, &args.station).await?;
     let saved = tokio::select! {
-        saved = save_outputs(desk.downloads(), &task, &args.out) => saved?,
+        saved = save_outputs(&task, &args.out, async |n| desk.output(task.task_id, n).await) => saved?,
         _ = tokio::signal::ctrl_c() => return Err(left(task.task_id, &args.station).into()),
     };
     Ok((task, saved))
@@ -83,6 +84,9 @@ async fn inputs(desk: &Desk, tool: &ToolView, args: &RunArgs) -> anyhow::Result<
 /// [`End::Interrupted`] when somebody wants to go and leaves the task.
 pub(super) async fn follow(desk: &Desk, id: TaskId, station: &StationArgs) -> anyhow::Result<TaskRecord> {
     let mut progress = TaskProgress::new(station.json);
+    // One for all rounds, that listens from here on: an interrupt between two of them is heard as well.
+    let mut interrupt = Box::pin(tokio::signal::ctrl_c());
+    let _ = (&mut interrupt).now_or_never();
     loop {
         tokio::select! {
             task = desk.glance(id) => {
@@ -93,7 +97,9 @@ pub(super) async fn follow(desk: &Desk, id: TaskId, station: &StationArgs) -> an
                     return Ok(task);
                 }
             }
-            _ = tokio::signal::ctrl_c() => {
+            _ = &mut interrupt => {
+                interrupt.set(tokio::signal::ctrl_c());
+                let _ = (&mut interrupt).now_or_never();
                 progress.finish();
                 if station.json || !ask::somebody() || !wants_to_cancel().await? {
                     return Err(left(id, station).into());

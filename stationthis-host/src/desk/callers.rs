@@ -34,7 +34,7 @@ impl Desk {
     /// As [`ApiKeys::create`].
     pub async fn create_key(&self, wish: KeyWish) -> Result<NewKey> {
         match &self.place {
-            Place::Host(host, _) => {
+            Place::Host(host) => {
                 let body = json!(wish);
                 let made: Made = host.call(Method::POST, &["admin", "keys"], &[], &[], Some(&body)).await?;
                 Ok(NewKey::new(made.listed, Secret::new(made.key)))
@@ -49,9 +49,7 @@ impl Desk {
     /// As [`ApiKeys::list`].
     pub async fn keys(&self) -> Result<Vec<ApiKey>> {
         match &self.place {
-            Place::Host(host, _) => {
-                Ok(host.call::<KeyList>(Method::GET, &["admin", "keys"], &[], &[], None).await?.keys)
-            }
+            Place::Host(host) => Ok(host.call::<KeyList>(Method::GET, &["admin", "keys"], &[], &[], None).await?.keys),
             Place::Own(app, _) => keys(app).list().await,
         }
     }
@@ -62,7 +60,7 @@ impl Desk {
     /// As [`ApiKeys::revoke`].
     pub async fn revoke_key(&self, key_id: &str) -> Result<ApiKey> {
         match &self.place {
-            Place::Host(host, _) => host.call(Method::POST, &["admin", "keys", key_id, "revoke"], &[], &[], None).await,
+            Place::Host(host) => host.call(Method::POST, &["admin", "keys", key_id, "revoke"], &[], &[], None).await,
             Place::Own(app, _) => keys(app).revoke(key_id, Timestamp::now()).await,
         }
     }
@@ -73,7 +71,7 @@ impl Desk {
     /// As [`Caller::default_notify`](stationthis_core::station::Caller::default_notify).
     pub async fn default_notify(&self, caller: Option<&CallerId>) -> Result<Vec<NotifyTarget>> {
         match &self.place {
-            Place::Host(host, _) => {
+            Place::Host(host) => {
                 Ok(host.call::<Notify>(Method::GET, &notify_path(caller), &[], &[], None).await?.notify)
             }
             Place::Own(app, own) => match caller {
@@ -93,7 +91,7 @@ impl Desk {
         targets: &[NotifyTarget],
     ) -> Result<Vec<NotifyTarget>> {
         match &self.place {
-            Place::Host(host, _) => {
+            Place::Host(host) => {
                 let body = json!({ "notify": targets });
                 let path = notify_path(caller);
                 Ok(host.call::<Notify>(Method::PUT, &path, &[], &[], Some(&body)).await?.notify)

@@ -51,7 +51,7 @@ impl Desk {
     /// `NotFound`.
     pub async fn explain(&self, id: TaskId, all: bool) -> Result<Story> {
         match &self.place {
-            Place::Host(host, _) => {
+            Place::Host(host) => {
                 let id = id.to_string();
                 host.call(Method::GET, &scoped(all, &["tasks", &id, "explain"]), &[], &[], None).await
             }
@@ -65,7 +65,7 @@ impl Desk {
     /// As [`Caller::resolve_task`].
     pub async fn resolve(&self, id: TaskId, resolution: &Resolution) -> Result<TaskRecord> {
         match &self.place {
-            Place::Host(host, _) => {
+            Place::Host(host) => {
                 let (id, body) = (id.to_string(), json!(resolution));
                 host.call(Method::POST, &["admin", "tasks", &id, "resolve"], &[], &[], Some(&body)).await
             }
@@ -79,7 +79,7 @@ impl Desk {
     /// As [`Caller::reconcile`].
     pub async fn reconcile(&self, id: TaskId) -> Result<TaskRecord> {
         match &self.place {
-            Place::Host(host, _) => {
+            Place::Host(host) => {
                 let id = id.to_string();
                 host.call(Method::POST, &["admin", "tasks", &id, "reconcile"], &[], &[], None).await
             }
@@ -93,7 +93,7 @@ impl Desk {
     /// As [`Caller::notices`].
     pub async fn notices(&self, filter: &NoticeFilter) -> Result<Vec<NoticeRecord>> {
         match &self.place {
-            Place::Host(host, _) => {
+            Place::Host(host) => {
                 let mut query = vec![("limit", filter.limit.to_string())];
                 query.extend(filter.dead.then(|| ("state", NoticeState::Dead.as_str().to_owned())));
                 query.extend(filter.task.map(|task| ("task", task.to_string())));
@@ -118,7 +118,7 @@ impl Desk {
     /// As [`Caller::requeue_notice`].
     pub async fn requeue_notice(&self, task: TaskId, notice: NoticeId, all: bool) -> Result<bool> {
         match &self.place {
-            Place::Host(host, _) => {
+            Place::Host(host) => {
                 let (task, notice) = (task.to_string(), notice.to_string());
                 let path = scoped(all, &["tasks", &task, "notices", &notice, "requeue"]);
                 Ok(host.call::<Requeued>(Method::POST, &path, &[], &[], None).await?.requeued)
@@ -133,7 +133,7 @@ impl Desk {
     /// As [`Station::last_change`](stationthis_core::station::Station::last_change).
     pub async fn last_change(&self) -> Result<Option<LastChange>> {
         match &self.place {
-            Place::Host(host, _) => Ok(host.call::<Changes>(Method::GET, &["changes"], &[], &[], None).await?.change),
+            Place::Host(host) => Ok(host.call::<Changes>(Method::GET, &["changes"], &[], &[], None).await?.change),
             Place::Own(app, _) => {
                 discover(app, true).await?;
                 app.station().last_change().await
@@ -147,7 +147,7 @@ impl Desk {
     /// As [`Costs::of`].
     pub async fn costs(&self, month: Option<String>, span: Span, all: bool) -> Result<Costs> {
         match &self.place {
-            Place::Host(host, _) => {
+            Place::Host(host) => {
                 let mut query = vec![("by", span.as_str().to_owned())];
                 query.extend(month.map(|month| ("month", month)));
                 host.call(Method::GET, &scoped(all, &["costs"]), &query, &[], None).await
@@ -162,7 +162,7 @@ impl Desk {
     /// As [`housekeeping::prune`].
     pub async fn prune(&self, days: u32) -> Result<Pruned> {
         match &self.place {
-            Place::Host(host, _) => {
+            Place::Host(host) => {
                 let body = json!({ "olderThanDays": days });
                 host.call(Method::POST, &["admin", "prune"], &[], &[], Some(&body)).await
             }
@@ -176,7 +176,7 @@ impl Desk {
     /// As [`Backups::make`](housekeeping::Backups::make).
     pub async fn backup(&self, file: &str) -> Result<Backup> {
         match &self.place {
-            Place::Host(host, _) => {
+            Place::Host(host) => {
                 host.call(Method::POST, &["admin", "backup"], &[], &[], Some(&json!({ "file": file }))).await
             }
             Place::Own(app, _) => app.backups().make(file).await,

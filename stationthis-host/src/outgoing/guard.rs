@@ -92,14 +92,6 @@ impl Guard {
         self
     }
 
-    /// And every loopback address.
-    #[must_use]
-    pub fn opening_loopback(mut self) -> Self {
-        self.open.push(AddressRange(IpNet::V4(v4([127, 0, 0, 0], 8))));
-        self.open.push(AddressRange(IpNet::from(IpAddr::V6(Ipv6Addr::LOCALHOST))));
-        self
-    }
-
     /// May this address be called?
     #[must_use]
     pub fn allows(&self, ip: IpAddr) -> bool {

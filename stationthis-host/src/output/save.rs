@@ -1,76 +1,50 @@
 //! Saving what a task made.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+use futures_util::StreamExt;
 use stationthis_core::task::TaskRecord;
 use stationthis_core::task::output::{Output, OutputKind};
 use stationthis_core::{Error, ErrorKind, Result};
 use tokio::io::AsyncWriteExt;
 
-use crate::outgoing::GuardedClient;
-
-/// The most bytes of one output: a long film or a large model; more fills disks by mistake.
-const OUTPUT_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
-
-/// The longest one download may take.
-const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(600);
+use crate::outputs::Content;
 
 /// The longest file ending that is taken over from a service.
 const ENDING_CHARS_MAX: usize = 8;
 
-/// Saves every output of a task into `dir`, which is made when missing; gives the paths in the outputs' order.
+/// Saves every output of a task into `dir`, which is made when missing; gives the paths in the outputs' order. `fetch`
+/// gives the content of the output of a number, from zero.
 ///
 /// Names are ours, `{tool}-{end of the task id}-{order}.{ending}`, so that none can leave the folder and no two tasks
 /// meet. A file appears under its name only when it is whole.
 ///
-/// Outputs are fetched with `client`, so a service cannot make this machine read its own network.
-///
 /// # Errors
 /// The first output that could not be fetched or written; the ones before it stay.
-pub async fn save_outputs(client: &GuardedClient, task: &TaskRecord, dir: &Path) -> Result<Vec<PathBuf>> {
+pub async fn save_outputs(
+    task: &TaskRecord,
+    dir: &Path,
+    fetch: impl AsyncFn(usize) -> Result<Content>,
+) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::with_capacity(task.state.outputs.len());
     if task.state.outputs.is_empty() {
         return Ok(paths);
     }
     tokio::fs::create_dir_all(dir).await.map_err(|e| unwritable(dir, e))?;
-    for output in &task.state.outputs {
+    for (n, output) in task.state.outputs.iter().enumerate() {
         let path = dir.join(file_name(task, output));
         let part = path.with_extension("part");
+        let mut content = fetch(n).await?;
         let mut file = tokio::fs::File::create(&part).await.map_err(|e| unwritable(&part, e))?;
-        fetch(client, output, &mut file, &part).await?;
+        while let Some(piece) = content.next().await {
+            file.write_all(&piece?).await.map_err(|e| unwritable(&part, e))?;
+        }
         file.flush().await.map_err(|e| unwritable(&part, e))?;
         drop(file);
         tokio::fs::rename(&part, &path).await.map_err(|e| unwritable(&path, e))?;
         paths.push(path);
     }
     Ok(paths)
-}
-
-async fn fetch(client: &GuardedClient, output: &Output, file: &mut tokio::fs::File, path: &Path) -> Result<()> {
-    let Some(address) = &output.url else {
-        let text = output.text.clone().or_else(|| output.json.as_ref().map(|json| format!("{json:#}")));
-        return file.write_all(text.unwrap_or_default().as_bytes()).await.map_err(|e| unwritable(path, e));
-    };
-    let failed = |reason: String| {
-        Error::new(ErrorKind::Unavailable, "fetch output")
-            .with_message(format!("An output cannot be fetched: {reason}"))
-    };
-    let mut answer = client.get(address, DOWNLOAD_TIMEOUT).await.map_err(|e| failed(e.to_string()).with_source(e))?;
-    if !answer.status().is_success() {
-        return Err(failed(format!("it answers {}.", answer.status().as_u16())));
-    }
-    // Not with the URL: it may be presigned.
-    let broken = |e: reqwest::Error| failed(format!("{}.", e.without_url()));
-    let mut seen = 0u64;
-    while let Some(chunk) = answer.chunk().await.map_err(broken)? {
-        seen = seen.saturating_add(chunk.len() as u64);
-        if seen > OUTPUT_BYTES_MAX {
-            return Err(Error::new(ErrorKind::TooLarge, "fetch output").with_message("An output is larger than 4 GiB."));
-        }
-        file.write_all(&chunk).await.map_err(|e| unwritable(path, e))?;
-    }
-    Ok(())
 }
 
 fn file_name(task: &TaskRecord, output: &Output) -> String {

@@ -11,13 +11,11 @@ use serde_json::{Map, Value, json};
 use stationthis_comfydeploy::sim::{SimConfig, SimTiming};
 use stationthis_core::notify::signing::Signed;
 use stationthis_core::notify::{Notice, NoticeKind, Notifier, NotifyTarget, Receipt, SigningKeys};
-use stationthis_core::task::output::{Output, OutputKind};
 use stationthis_core::{ErrorKind, NoticeId, RunRequest, SystemClock, TaskRecord, Timestamp};
 use stationthis_host::app::{App, Service, caller_id};
 use stationthis_host::config::Config;
 use stationthis_host::data_dir::KeyFile;
 use stationthis_host::outgoing::{Guard, GuardedClient, WebhookNotifier};
-use stationthis_host::output::save::save_outputs;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -192,19 +190,18 @@ async fn check_addresses(task: &TaskRecord, receiver: &Receiver, victim: &Receiv
 }
 
 /// What a service names is guarded as well; what the operator configured is not.
-async fn check_downloads(mut task: TaskRecord, victim: &Receiver) {
-    let dir = tempfile::tempdir().unwrap();
-    let origin = format!("http://{}", victim.address);
-    task.state.outputs = vec![Output::file(OutputKind::Image, format!("{origin}/view?name=a.png"))];
+async fn check_downloads(victim: &Receiver) {
+    let (origin, patience) = (format!("http://{}", victim.address), Duration::from_secs(5));
+    let output = format!("{origin}/view?name=a.png");
     let guarded = GuardedClient::new(Guard::default()).unwrap();
-    let error = save_outputs(&guarded, &task, dir.path()).await.unwrap_err();
-    assert!(error.message().unwrap().contains("private"), "{error}");
+    let error = guarded.get(&output, patience).await.unwrap_err();
+    assert!(error.to_string().contains("private"), "{error}");
     assert!(!victim.was_called());
     let trusting = GuardedClient::new(Guard::default().trusting(&origin.parse().unwrap())).unwrap();
-    assert_eq!(save_outputs(&trusting, &task, dir.path()).await.unwrap().len(), 1);
+    assert!(trusting.get(&output, patience).await.unwrap().status().is_success());
     assert_eq!(victim.call().path, "/view");
     victim.set(Manner::With(StatusCode::FOUND, header::LOCATION, "http://169.254.169.254/".to_owned()));
-    assert!(save_outputs(&trusting, &task, dir.path()).await.unwrap_err().message().unwrap().contains("302"));
+    assert_eq!(trusting.get(&output, patience).await.unwrap().status(), StatusCode::FOUND, "it is not followed");
 }
 
 #[test]
@@ -217,5 +214,5 @@ fn i15_outgoing_callbacks_reach_no_private_address_and_survive_a_restart() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let task: TaskRecord = serde_json::from_value(task).unwrap();
     runtime.block_on(check_addresses(&task, &receiver, &victim));
-    runtime.block_on(check_downloads(task, &victim));
+    runtime.block_on(check_downloads(&victim));
 }

@@ -31,14 +31,13 @@ async fn many_tasks_of_a_group_stay_within_its_limits() {
 async fn a_wait_that_telegram_asks_for_is_kept_by_the_whole_chat() {
     let scene = Scene::new(SimTiming::instant()).await;
     scene.ask(ANA.0, ANA, "/status").await;
-    let heard = |who: i64| {
-        let ok = |call: &&super::fake::Call| call.answer["ok"] == true && call.fields["chat_id"] == who;
-        scene.fake.calls("sendMessage").iter().filter(ok).count()
-    };
+    let heard = |who: i64| scene.fake.state().world.of_bot(who).count();
     let before = heard(ANA.0);
     scene.fake.manner("", Manner::Refuse(Refusal::flood(3)));
     let asked = Instant::now();
     let (first, second) = (scene.write(ANA.0, ANA, "/start"), scene.write(ANA.0, ANA, "/cost"));
+    // The refusal is hers before he asks.
+    scene.fake.until("the refusal", |state| state.manners.is_empty().then_some(())).await;
     let other = scene.write(BEN.0, BEN, "/status");
     scene.said(BEN.0, other, 0).await;
     assert_eq!(heard(ANA.0), before, "another chat does not wait");
