@@ -133,13 +133,7 @@ impl App {
         self.sim.as_ref().map(|server| &server.sim)
     }
 
-    /// What fetches outputs: public addresses, the opened ranges, and the service's own host and port.
-    #[must_use]
-    pub const fn downloads(&self) -> &GuardedClient {
-        &self.downloads
-    }
-
-    /// Outputs of tasks, fetched with [`downloads`](Self::downloads).
+    /// Outputs of tasks, from public addresses, the opened ranges, and the service's own host and port.
     #[must_use]
     pub fn outputs(&self) -> Outputs {
         Outputs::new(self.downloads.clone())
