@@ -47,18 +47,19 @@ pub(crate) async fn keep(asker: Asker, State(face): State<Face>, request: Reques
     let Some(field) = form.next_field().await.map_err(broken)?.filter(|field| field.name() == Some(PART)) else {
         return Err(Problem::malformed(format!("The form begins with a part named {PART:?}, the file.")));
     };
-    let file = receive(files.begin(caller).await?, field).await?;
+    let (declared, name) = (field.content_type().map(str::to_owned), field.file_name().map(str::to_owned));
+    let incoming = receive(files.begin(caller).await?, field).await?;
     if form.next_field().await.map_err(broken)?.is_some() {
-        files.remove(caller, &file.file_id, Timestamp::now()).await?;
         return Err(Problem::malformed("One file is sent at a time, and nothing else."));
     }
+    let file = incoming.finish(declared.as_deref(), name.as_deref()).await?;
     let place = HeaderValue::from_str(&format!("/api/internal/files/{}", file.file_id));
     let mut response = (StatusCode::CREATED, Json(file)).into_response();
     place.into_iter().for_each(|place| drop(response.headers_mut().insert(header::LOCATION, place)));
     Ok(response)
 }
 
-async fn receive(mut incoming: Incoming, mut field: Field<'_>) -> Result<StoredFile, Problem> {
+async fn receive(mut incoming: Incoming, mut field: Field<'_>) -> Result<Incoming, Problem> {
     while let Some(piece) = field.chunk().await.map_err(broken)? {
         if let Err(error) = incoming.write(&piece).await {
             // Read on for a while: a client that is still writing when the connection closes often never sees why.
@@ -69,8 +70,7 @@ async fn receive(mut incoming: Incoming, mut field: Field<'_>) -> Result<StoredF
             return Err(error.into());
         }
     }
-    let (declared, name) = (field.content_type().map(str::to_owned), field.file_name().map(str::to_owned));
-    Ok(incoming.finish(declared.as_deref(), name.as_deref()).await?)
+    Ok(incoming)
 }
 
 pub(crate) const SHOW: About =
