@@ -45,6 +45,24 @@ async fn a_file_is_kept_shown_used_and_removed() {
     assert_eq!(headers["content-disposition"], "inline; filename*=UTF-8''my%20cat.png");
     assert_eq!(headers["x-content-type-options"], "nosniff");
 
+    assert_eq!(headers["accept-ranges"], "bytes");
+    let part = async |range: &str| {
+        let asked = bench.request(Method::GET, &format!("{path}/content")).header("range", range);
+        let got = asked.send().await.unwrap();
+        let said = got.headers().get("content-range").map(|value| value.to_str().unwrap().to_owned());
+        (got.status().as_u16(), said, got.headers()["content-length"].clone(), got.bytes().await.unwrap())
+    };
+    for (range, status, said, content) in [
+        ("bytes=1-3", 206, Some("bytes 1-3/12"), &PNG[1..4]),
+        ("bytes=8-", 206, Some("bytes 8-11/12"), &PNG[8..]),
+        ("bytes=-2", 206, Some("bytes 10-11/12"), &PNG[10..]),
+        ("bytes=12-", 416, Some("bytes */12"), b""),
+        ("bytes=0-0,3-4", 200, None, PNG),
+    ] {
+        let expected = (status, said.map(str::to_owned), content.len().into(), content.to_vec().into());
+        assert_eq!(part(range).await, expected, "{range}");
+    }
+
     let task = bench.run(TOOL, json!({ "input_image": file["uri"] })).await;
     let task = bench.ended(&task).await;
     assert_eq!(task["status"], "completed", "{task}");
