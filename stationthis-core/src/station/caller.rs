@@ -211,7 +211,7 @@ impl Caller {
     }
 
     /// Accepts a request: validated, quoted and recorded when this returns; everything else happens by itself. The same
-    /// request under the same idempotency key gives the first one's task, whatever has changed since.
+    /// request under the same idempotency key gives the first one's task, whatever but the tool is gone or has changed since.
     ///
     /// # Errors
     /// `NotFound` (with suggestions) or `Gone` for the tool, `InvalidInput` with every problem or for a notification target that
