@@ -147,6 +147,20 @@ async fn a_table_of_tasks_is_drawn_over_itself() {
     bench.close().await;
 }
 
+#[test]
+fn log_lines_are_coloured_only_where_colours_are_wanted() {
+    let dir = tempfile::tempdir().unwrap();
+    for (env, coloured) in [(&[][..], true), (&[("NO_COLOR", "1")], false), (&[("TERM", "dumb")], false)] {
+        let mut pty = Pty::open(dir.path(), &["serve", "--sim", "--listen", "127.0.0.1:0"], env, None);
+        pty.until("listening on http://");
+        pty.press(INTERRUPT);
+        let log = pty.until("stopping");
+        let (code, rest) = pty.end();
+        assert_eq!(code, Some(0), "{rest}");
+        assert_eq!(log.contains("\x1b["), coloured, "{env:?}: {}", log.escape_debug());
+    }
+}
+
 /// The lines that stand there in the end, on a terminal that knows how to go up and how to erase.
 fn drawn(text: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
