@@ -31,6 +31,8 @@ mod files;
 mod hooks;
 #[path = "it/hostile.rs"]
 mod hostile;
+#[path = "it/immediate.rs"]
+mod immediate;
 #[path = "it/life.rs"]
 mod life;
 #[path = "it/minimal.rs"]

@@ -142,6 +142,9 @@ pub struct TaskState {
     /// Can the provider cancel some runs?
     #[serde(default)]
     pub can_cancel: bool,
+    /// Is the answer to the submission all that is ever heard of a run?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub immediate: bool,
     /// How long such a run usually takes from submission to end, in milliseconds; absent when that was not known yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_ms: Option<u64>,
@@ -231,6 +234,7 @@ impl TaskState {
             exactly_once: terms.exactly_once,
             can_diagnose: terms.can_diagnose,
             can_cancel: terms.can_cancel,
+            immediate: terms.immediate,
             expected_ms: terms.expected_ms,
             rules: terms.rules,
             submit_attempts: 0,

@@ -130,6 +130,7 @@ fn full_state() -> TaskState {
         exactly_once: ExactlyOnce::Lookup,
         can_diagnose: true,
         can_cancel: true,
+        immediate: true,
         expected_ms: Some(25_000),
         rules: Rules::of(&Policy::default()),
         submit_attempts: 2,
