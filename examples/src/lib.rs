@@ -15,6 +15,11 @@
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
+/// `docs/start.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/start.md")]
+pub struct Start;
+
 /// `docs/embed.md`.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/embed.md")]

@@ -52,8 +52,10 @@ impl CostModel for Margin {
         inputs: &Map<String, Value>,
         typical: Option<&Usage>,
     ) -> Quote {
-        let quote = self.inner.quote(rate, tool, inputs, typical);
-        Quote::new(self.at_least(quote.expected_usd), self.at_least(quote.ceiling_usd), quote.basis)
+        let mut quote = self.inner.quote(rate, tool, inputs, typical);
+        quote.expected_usd = self.at_least(quote.expected_usd);
+        quote.ceiling_usd = self.at_least(quote.ceiling_usd);
+        quote
     }
 
     fn settle(&self, rate: &PinnedRate, card: &RateCard, usage: &Usage) -> Settlement {

@@ -14,7 +14,9 @@ use stationthis_core::store::{
 };
 use stationthis_core::task::TaskRecord;
 use stationthis_core::task::event::TaskEvent;
-use stationthis_core::{Error, ErrorKind, NoticeId, ProviderId, Result, Retry, RunId, TaskId, Timestamp};
+use stationthis_core::{
+    CallerId, Error, ErrorKind, IdempotencyKey, NoticeId, ProviderId, Result, Retry, RunId, TaskId, Timestamp,
+};
 use tokio::sync::{Mutex, MutexGuard};
 
 /// One write, as a line of the journal has it.
@@ -278,6 +280,10 @@ impl TaskStore for JournalStore {
         self.memory.get(id).await
     }
 
+    async fn find_by_key(&self, caller: &CallerId, key: &IdempotencyKey) -> Result<Option<TaskRecord>> {
+        self.memory.find_by_key(caller, key).await
+    }
+
     async fn find_by_run(&self, provider: &ProviderId, run: &RunId) -> Result<Option<TaskRecord>> {
         self.memory.find_by_run(provider, run).await
     }
@@ -312,7 +318,7 @@ mod tests {
     use std::sync::Arc;
 
     use stationthis_core::testkit::{ScriptedProvider, StoreFixture};
-    use stationthis_core::{CallerId, RunRequest, Station, TaskStatus};
+    use stationthis_core::{RunRequest, Station, TaskStatus};
 
     use super::*;
 
