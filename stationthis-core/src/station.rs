@@ -5,6 +5,7 @@ pub mod caller;
 pub mod events;
 
 mod catalogue;
+mod custody;
 mod driver;
 mod engine;
 mod files;

@@ -374,6 +374,7 @@ impl Caller {
             exactly_once: definition.exactly_once,
             can_diagnose: can.diagnose,
             can_cancel: can.cancel,
+            custody: self.engine.custody.is_some(),
             expected_ms: self.engine.learned.duration_ms(&definition.tool_id, &definition.revision),
             rules: Rules::of(&self.engine.policy),
         })
