@@ -397,9 +397,11 @@ pub enum Renewal {
     /// Not since the last attempt to keep them.
     #[default]
     NotAsked,
-    /// It was, and answered.
+    /// It was, and named outputs.
     Answered,
-    /// It was, and did not answer.
+    /// It was, and has no better URL than one that had ended by then.
+    Ended,
+    /// It was, and named none, or did not answer.
     Unanswered,
 }
 

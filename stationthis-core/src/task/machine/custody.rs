@@ -24,7 +24,7 @@ impl Step {
 
     /// The end is confirmed, and with it what the run cost: a report adds outputs and renews URLs, and changes nothing
     /// else. One that contradicts the end comes as late as one after it.
-    pub(super) fn reported_while_keeping(&mut self, witness: Witness, report: &RunReport) {
+    pub(super) fn reported_while_keeping(&mut self, witness: Witness, report: &RunReport, at: Timestamp) {
         output::merge(&mut self.state.outputs, &report.outputs);
         match report.status {
             RunStatus::Failed | RunStatus::TimedOut | RunStatus::Cancelled => {
@@ -33,7 +33,13 @@ impl Step {
             RunStatus::Queued | RunStatus::Running | RunStatus::Succeeded | RunStatus::Unknown => {}
         }
         if let (Witness::Poll, Some(keeping)) = (witness, &mut self.state.keeping) {
-            keeping.renewal = Renewal::Answered;
+            let ended = |output: &Output| output.is_unkept() && output.expires_at.is_some_and(|end| end <= at);
+            keeping.renewal = match () {
+                // An answer that names nothing says nothing of the URLs.
+                () if report.outputs.is_empty() => Renewal::Unanswered,
+                () if self.state.outputs.iter().any(ended) => Renewal::Ended,
+                () => Renewal::Answered,
+            };
         }
     }
 
@@ -62,11 +68,8 @@ impl Step {
         }
         let overdue = self.custody_overdue(at);
         let Some(keeping) = &mut self.state.keeping else { return };
-        // The provider was asked, and has no better URL than one that it says has ended.
-        let expired = |output: &Output| output.is_unkept() && output.expires_at.is_some_and(|end| end <= at);
-        let lost = outlook == KeepOutlook::NewUrl
-            && keeping.renewal == Renewal::Answered
-            && self.state.outputs.iter().any(expired);
+        // The provider was asked, and has no better URL than one that has ended.
+        let lost = outlook == KeepOutlook::NewUrl && keeping.renewal == Renewal::Ended;
         keeping.attempts = keeping.attempts.saturating_add(1);
         (keeping.failure, keeping.outlook) = (Some(failure.clone()), outlook);
         keeping.renewal = Renewal::NotAsked;

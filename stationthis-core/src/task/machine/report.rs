@@ -18,12 +18,9 @@ impl Step {
         if report.status == RunStatus::Unknown {
             self.state.counters.unknown_statuses = self.state.counters.unknown_statuses.saturating_add(1);
         }
-        let other_run = before.run_id.as_ref().is_some_and(|known| *known != report.run_id);
         if before.status.is_terminal() {
             self.reported_late(report);
-        } else if before.keeping.is_some() && !other_run {
-            self.reported_while_keeping(witness, report);
-        } else if other_run {
+        } else if before.run_id.as_ref().is_some_and(|known| *known != report.run_id) {
             self.state.flags.insert(Flag::ForeignRun);
             if witness == Witness::Webhook && before.run_heard && !ended_with_outputs(&before) {
                 // One webhook's word against another's: which run is ours, the service will say when it is asked.
@@ -32,6 +29,8 @@ impl Step {
                     self.look_into_rival(at);
                 }
             }
+        } else if before.keeping.is_some() {
+            self.reported_while_keeping(witness, report, at);
         } else {
             self.reported_in_time(witness, report, at);
         }

@@ -149,11 +149,16 @@ fn a_url_that_ended_and_is_not_renewed_ends_the_task() {
     same.outputs[0].expires_at = Some(at(30));
     let early = after(&after(&state, 20, heard(Witness::Poll, same.clone())).state, 29, failed(KeepOutlook::NewUrl));
     assert_eq!(early.state.status, S::Finalizing, "it had not ended");
+    let good = after(&early.state, 29, heard(Witness::Poll, same.clone())).state;
+    let slow = after(&good, 90, failed(KeepOutlook::NewUrl)).state;
+    assert_eq!(slow.status, S::Finalizing, "it ended during the attempt: the service may have a better one");
     let unanswered = after(&early.state, 31, Event::PollFailed { failure: failure("down") }).state;
+    let empty = after(&early.state, 31, poll(RunStatus::Unknown)).state;
+    assert_eq!(empty.keeping, unanswered.keeping, "an answer that names nothing is none");
     let hoping = after(&unanswered, 32, failed(KeepOutlook::NewUrl)).state;
     assert_eq!(hoping.status, S::Finalizing, "the service may have a better one");
     let asked = after(&hoping, 33, heard(Witness::Poll, same)).state;
-    assert_eq!(asked.keeping.as_ref().unwrap().renewal, Renewal::Answered);
+    assert_eq!(asked.keeping.as_ref().unwrap().renewal, Renewal::Ended);
     assert_eq!(after(&asked, 34, failed(KeepOutlook::TryAgain)).state.status, S::Finalizing, "it was not tried");
     let step = after(&asked, 34, failed(KeepOutlook::NewUrl));
     assert_eq!(step.state.status, S::Failed);
