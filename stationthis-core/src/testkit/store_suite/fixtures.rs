@@ -108,6 +108,15 @@ fn sent_file() -> SentFile {
     }
 }
 
+fn keeping() -> Keeping {
+    Keeping {
+        attempts: 2,
+        failure: Some(FailureRecord::new("keepFailed", "The disk is full.")),
+        outlook: KeepOutlook::NewUrl,
+        renewal: Renewal::Answered,
+    }
+}
+
 fn full_state() -> TaskState {
     let failure = FailureRecord { http_status: Some(502), ..FailureRecord::new("x", "It broke.").with_detail("so") };
     TaskState {
@@ -154,12 +163,7 @@ fn full_state() -> TaskState {
             failure: Some(failure),
             diagnosed: true,
         }),
-        keeping: Some(Keeping {
-            attempts: 2,
-            failure: Some(FailureRecord::new("keepFailed", "The disk is full.")),
-            outlook: KeepOutlook::NewUrl,
-            renewal: Renewal::Answered,
-        }),
+        keeping: Some(keeping()),
         cancel: Some(CancelState {
             asked_at: at(5),
             by: CancelledBy::Deadline,
