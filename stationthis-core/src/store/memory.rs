@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use self::data::Data;
 use crate::error::Result;
-use crate::id::{NoticeId, ProviderId, RunId, TaskId};
+use crate::id::{CallerId, IdempotencyKey, NoticeId, ProviderId, RunId, TaskId, ToolId};
 use crate::store::{
     Appended, Change, Claim, Claimed, Committed, Document, EventQuery, InboxItem, InboxOutcome, Inserted,
     NoticeOutcome, NoticePage, NoticeQuery, OutboxItem, ProviderFilter, Put, StoreStats, StoredEvent, TaskPage,
@@ -64,6 +64,10 @@ impl TaskStore for MemoryStore {
         Ok(self.data().get(id).cloned())
     }
 
+    async fn find_by_key(&self, caller: &CallerId, key: &IdempotencyKey) -> Result<Option<TaskRecord>> {
+        Ok(self.data().find_by_key(caller, key).cloned())
+    }
+
     async fn find_by_run(&self, provider: &ProviderId, run: &RunId) -> Result<Option<TaskRecord>> {
         Ok(self.data().find_by_run(provider, run).cloned())
     }
@@ -89,8 +93,9 @@ impl TaskStore for MemoryStore {
         claim: &Claim,
         provider: &ProviderId,
         runs_max: usize,
+        but: &[ToolId],
     ) -> Result<Claimed<TaskRecord>> {
-        Ok(self.data().claim_submissions(claim, provider, runs_max))
+        Ok(self.data().claim_submissions(claim, provider, runs_max, but))
     }
 
     async fn claim_notices(&self, claim: &Claim) -> Result<Claimed<OutboxItem>> {

@@ -31,7 +31,7 @@ use self::reader::Readers;
 use self::tasks::{ChangeRow, TaskRow};
 use self::writer::Writer;
 use crate::error::{Error, ErrorKind, Result, Retry};
-use crate::id::{NoticeId, ProviderId, RunId, TaskId};
+use crate::id::{CallerId, IdempotencyKey, NoticeId, ProviderId, RunId, TaskId, ToolId};
 use crate::store::{
     Appended, Change, Claim, Claimed, Committed, Document, EventQuery, INBOX_MAX, InboxItem, InboxOutcome, Inserted,
     NoticeOutcome, NoticePage, NoticeQuery, OutboxItem, ProviderFilter, Put, StoreStats, StoredEvent, TaskPage,
@@ -166,6 +166,11 @@ impl TaskStore for SqliteStore {
         self.readers.run("read task", move |conn| tasks::get(conn, id)).await
     }
 
+    async fn find_by_key(&self, caller: &CallerId, key: &IdempotencyKey) -> Result<Option<TaskRecord>> {
+        let (caller, key) = (caller.clone(), key.clone());
+        self.readers.run("find task by key", move |conn| tasks::find_by_key(conn, &caller, &key)).await
+    }
+
     async fn find_by_run(&self, provider: &ProviderId, run: &RunId) -> Result<Option<TaskRecord>> {
         let (provider, run) = (provider.clone(), run.clone());
         self.readers.run("find task by run", move |conn| tasks::find_by_run(conn, &provider, &run)).await
@@ -196,9 +201,10 @@ impl TaskStore for SqliteStore {
         claim: &Claim,
         provider: &ProviderId,
         runs_max: usize,
+        but: &[ToolId],
     ) -> Result<Claimed<TaskRecord>> {
-        let (claim, provider) = (claim.clone(), provider.clone());
-        let work = move |conn: &Connection| claims::submissions(conn, &claim, &provider, runs_max);
+        let (claim, provider, but) = (claim.clone(), provider.clone(), but.to_vec());
+        let work = move |conn: &Connection| claims::submissions(conn, &claim, &provider, runs_max, &but);
         self.writer.run("claim submissions", work).await
     }
 

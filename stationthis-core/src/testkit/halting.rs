@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{NoticeId, ProviderId, RunId, TaskId};
+use crate::id::{CallerId, IdempotencyKey, NoticeId, ProviderId, RunId, TaskId, ToolId};
 use crate::store::{
     Appended, Change, Claim, Claimed, Committed, Document, EventQuery, InboxItem, InboxOutcome, Inserted,
     NoticeOutcome, NoticePage, NoticeQuery, OutboxItem, ProviderFilter, Put, StoreStats, StoredEvent, TaskPage,
@@ -100,6 +100,10 @@ impl TaskStore for HaltingStore {
         self.pass(self.inner.get(id)).await
     }
 
+    async fn find_by_key(&self, caller: &CallerId, key: &IdempotencyKey) -> Result<Option<TaskRecord>> {
+        self.pass(self.inner.find_by_key(caller, key)).await
+    }
+
     async fn find_by_run(&self, provider: &ProviderId, run: &RunId) -> Result<Option<TaskRecord>> {
         self.pass(self.inner.find_by_run(provider, run)).await
     }
@@ -127,9 +131,10 @@ impl TaskStore for HaltingStore {
         claim: &Claim,
         provider: &ProviderId,
         runs_max: usize,
+        but: &[ToolId],
     ) -> Result<Claimed<TaskRecord>> {
         let here = self.claim_counts().await?;
-        let claimed = self.inner.claim_submissions(claim, provider, runs_max);
+        let claimed = self.inner.claim_submissions(claim, provider, runs_max, but);
         self.step(here, |done| !done.items.is_empty(), claimed).await
     }
 
