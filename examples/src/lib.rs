@@ -7,22 +7,23 @@
 //!
 //! Both bring their own simulated service: `cargo run -p stationthis-examples --bin embed`.
 //!
-//! The code of the README and of the guides in `docs/` is compiled and run as documentation tests of this crate.
+//! The code of the README and of the pages in `docs/` is compiled and run as documentation tests of this crate; what the
+//! guides in `docs/guides/` build is in `tests/guides/`.
 
 /// `README.md`.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
+/// `docs/start.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/start.md")]
+pub struct Start;
+
 /// `docs/embed.md`.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/embed.md")]
 pub struct Embed;
-
-/// `docs/providers.md`.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/providers.md")]
-pub struct Providers;
 
 /// `docs/testing.md`.
 #[cfg(doctest)]

@@ -6,6 +6,7 @@
 pub mod card_model;
 pub mod quote;
 pub mod rate_card;
+mod table;
 pub mod usage;
 
 pub use card_model::CardCostModel;

@@ -1,5 +1,6 @@
 //! What a tool is, and how it describes itself.
 
+pub(crate) mod condition;
 pub mod naming;
 pub(crate) mod nearest;
 pub mod problem;
@@ -7,8 +8,10 @@ pub mod problem;
 mod published_schema;
 pub mod validate;
 
+use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::id::{ProviderId, ToolId};
@@ -127,6 +130,14 @@ impl ToolDefinition {
         self
     }
 
+    /// Seconds after which the service itself ends a run with these inputs, defaults filled in: by the first row of
+    /// [`Limits::run_timeout_when`] that matches, else [`Limits::run_timeout_s`].
+    #[must_use]
+    pub fn run_timeout_s(&self, inputs: &Map<String, Value>) -> Option<u32> {
+        let row = self.limits.run_timeout_when.iter().find(|row| condition::holds(&row.when, inputs));
+        row.map(|row| row.run_timeout_s).or(self.limits.run_timeout_s)
+    }
+
     /// The JSON Schema of a tool definition itself.
     #[must_use]
     pub fn json_schema() -> schemars::Schema {
@@ -154,33 +165,72 @@ pub enum CostingModel {
     PerToken,
     /// By the service's credits, as many as it reports to have used.
     PerCredit,
-    /// So many of a unit, by the values of some inputs: the first row that matches.
+    /// So many of a unit, by the values of some inputs: what the first row that matches says, and what each add-on says
+    /// that matches. Without a matching row, or where a number is missing by which one is multiplied, the price is
+    /// unknown. A run that ended well is settled by it, unless its service reports what it used.
     Table {
         /// What the rows count.
         unit: crate::cost::Unit,
         /// The rows, most specific first.
         rows: Vec<TableRow>,
+        /// What comes on top: every one that matches.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        addons: Vec<TableRow>,
     },
     /// It costs nothing.
     Free,
 }
 
 /// One row of [`CostingModel::Table`].
+///
+/// ```
+/// use serde_json::{Map, json};
+/// use stationthis_core::tool::TableRow;
+///
+/// // Eleven credits for each second of a film in 720p; two for each of four to seven pictures.
+/// let film = Map::from_iter([("resolution".to_owned(), json!("720p"))]);
+/// let film = TableRow::new(film, 11.into()).times("duration");
+/// let many = Map::from_iter([("images".to_owned(), json!({ "min": 4, "max": 7 }))]);
+/// let many = TableRow::new(many, 2.into()).times("images");
+/// # assert_eq!((film.times.unwrap().as_str(), many.times.unwrap().as_str()), ("duration", "images"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct TableRow {
-    /// The inputs and the values they must have; empty matches everything.
-    pub when: serde_json::Map<String, serde_json::Value>,
+    /// The inputs and what each must be; empty matches everything. A value must be equal (numbers by their value, so 5
+    /// is 5.0); `null` matches an input that was not given; an object of `min` and `max`, or one of them, matches a number
+    /// in that range, ends included, and a list with so many entries.
+    pub when: Map<String, Value>,
     /// How many units that takes, as decimal text.
     #[schemars(with = "String")]
-    pub amount: rust_decimal::Decimal,
+    pub amount: Decimal,
+    /// The input by which `amount` is multiplied: a number by its value, a list by how many entries it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<String>,
+}
+
+impl TableRow {
+    /// So many units when the inputs are such.
+    #[must_use]
+    pub const fn new(when: Map<String, Value>, amount: Decimal) -> Self {
+        Self { when, amount, times: None }
+    }
+
+    /// For each one of an input: a second asked for, a picture given.
+    #[must_use]
+    pub fn times(mut self, input: impl Into<String>) -> Self {
+        self.times = Some(input.into());
+        self
+    }
 }
 
 /// How the end of a run becomes known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Execution {
-    /// The answer to the submission is the result.
+    /// The answer to the submission is the result ([`Submission::report`](crate::provider::Submission::report), with an
+    /// end): nobody is asked about the run, and no webhook tells of it.
     Immediate,
     /// Only by callbacks.
     Callback,
@@ -216,13 +266,37 @@ pub enum Visibility {
 }
 
 /// Bounds of a tool.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Limits {
     /// Seconds after which the service itself ends a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_timeout_s: Option<u32>,
-    /// Runs at a time that the service starts; more wait there.
+    /// Other run timeouts for some inputs; see [`ToolDefinition::run_timeout_s`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub run_timeout_when: Vec<TimeoutRow>,
+    /// Runs at a time that the service starts; more wait there. For people to see: the station does not count by it,
+    /// since a service that takes no more refuses with [`AtCapacity`](crate::ErrorKind::AtCapacity), and the task waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
+}
+
+/// A run timeout for some inputs: a service may take days for what is asked for at a lower price.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct TimeoutRow {
+    /// The inputs and what each must be, as in [`TableRow::when`].
+    pub when: Map<String, Value>,
+    /// Seconds after which the service itself ends such a run.
+    pub run_timeout_s: u32,
+}
+
+impl TimeoutRow {
+    /// A run timeout when the inputs are such.
+    #[must_use]
+    pub const fn new(when: Map<String, Value>, run_timeout_s: u32) -> Self {
+        Self { when, run_timeout_s }
+    }
 }

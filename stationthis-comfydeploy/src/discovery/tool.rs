@@ -7,7 +7,7 @@ use crate::provider::SERVICE_NAME;
 use crate::wire::machine::Machine;
 use crate::{inputs, outputs};
 use stationthis_core::task::output::OutputKind;
-use stationthis_core::tool::{CostingModel, ExactlyOnce, Execution, Limits};
+use stationthis_core::tool::{CostingModel, ExactlyOnce, Execution};
 use stationthis_core::{JsonDoc, ProviderId, Result, ToolDefinition, ToolId};
 use std::collections::{BTreeSet, HashMap};
 
@@ -46,10 +46,8 @@ pub(super) fn of(
     }
     let gpu = deployment.gpu.clone().or_else(|| machine.and_then(|m| m.gpu.clone())).filter(|gpu| !gpu.is_empty());
     let fluid = deployment.modal_image_id.is_some();
-    tool.limits = Limits {
-        run_timeout_s: Some(deployment.run_timeout.filter(|s| fluid && *s > 0).unwrap_or(RUN_TIMEOUT_S)),
-        concurrency: deployment.concurrency_limit.filter(|_| fluid),
-    };
+    tool.limits.run_timeout_s = Some(deployment.run_timeout.filter(|s| fluid && *s > 0).unwrap_or(RUN_TIMEOUT_S));
+    tool.limits.concurrency = deployment.concurrency_limit.filter(|_| fluid);
     tool.costing_model = CostingModel::PerSecond { resource: gpu.clone(), machine: deployment.machine_id.clone() };
     tool.execution = Execution::CallbackAndPoll;
     tool.exactly_once = ExactlyOnce::Lookup;

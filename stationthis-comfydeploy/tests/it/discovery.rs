@@ -7,7 +7,7 @@ use stationthis_comfydeploy::{ComfyDeploy, ComfyDeployConfig, EndpointDetails};
 use stationthis_core::cost::{CostModel, RateKey};
 use stationthis_core::provider::{Catalogue, ServiceProvider};
 use stationthis_core::task::output::OutputKind;
-use stationthis_core::tool::{CostingModel, Limits};
+use stationthis_core::tool::CostingModel;
 use stationthis_core::{ErrorKind, Secret, ToolDefinition};
 use wiremock::matchers::{path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -54,7 +54,7 @@ async fn the_recorded_account_becomes_one_tool_per_workflow() {
     let tool = named(&catalogue, "lab-ok");
     assert_eq!(tool.tool_id.as_str(), "comfydeploy:6b019229-93ba-41d0-ad20-e368978fda87");
     assert_eq!(tool.outputs, [OutputKind::Image, OutputKind::File]);
-    assert_eq!(tool.limits, Limits { run_timeout_s: Some(300), concurrency: None });
+    assert_eq!((tool.limits.run_timeout_s, tool.limits.concurrency), (Some(300), None));
     assert_eq!(tool.revision.len(), 16);
     let details: EndpointDetails = tool.endpoint_details.parse().unwrap();
     assert_eq!(details.deployment_id, "6f19d87d-6c9c-4a3b-abdb-75eea2314711");
@@ -146,7 +146,7 @@ async fn fluid_deployments_are_found_and_have_limits_and_a_gpu_of_their_own() {
     fluid["machine_id"] = json!("gone");
     let catalogue = discover(&service(&plain, &[fluid]).await).await;
     let tool = named(&catalogue, "lab-ok");
-    assert_eq!(tool.limits, Limits { run_timeout_s: Some(900), concurrency: Some(2) });
+    assert_eq!((tool.limits.run_timeout_s, tool.limits.concurrency), (Some(900), Some(2)));
     let resource = Some("A10G".to_owned());
     assert_eq!(tool.costing_model, CostingModel::PerSecond { resource, machine: Some("gone".to_owned()) });
     let details: EndpointDetails = tool.endpoint_details.parse().unwrap();

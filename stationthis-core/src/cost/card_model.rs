@@ -6,10 +6,11 @@ use serde_json::{Map, Value};
 use crate::cost::CostModel;
 use crate::cost::quote::{PinnedRate, Quote, Settlement};
 use crate::cost::rate_card::{RateCard, RateKey};
+use crate::cost::table;
 use crate::cost::usage::{Unit, Usage, UsageBasis};
 use crate::error::{Error, ErrorKind, Result};
 use crate::money::{Price, Usd};
-use crate::tool::{CostingModel, TableRow, ToolDefinition};
+use crate::tool::{CostingModel, ToolDefinition};
 
 /// Prices every [`CostingModel`] from a card: `amount × rate`, exactly, rounded once.
 ///
@@ -69,7 +70,7 @@ impl CostModel for CardCostModel {
         match &tool.costing_model {
             CostingModel::PerSecond { .. } if rate.unit == Unit::Second => {
                 let expected = typical.and_then(|u| u.amounts.get(&Unit::Second)).copied();
-                let ceiling = tool.limits.run_timeout_s.map(Decimal::from);
+                let ceiling = tool.run_timeout_s(inputs).map(Decimal::from);
                 let basis = match (expected, ceiling) {
                     (Some(e), Some(c)) => format!("earlier runs took {e} s; a run is ended after {c} s"),
                     (Some(e), None) => format!("earlier runs took {e} s"),
@@ -78,8 +79,8 @@ impl CostModel for CardCostModel {
                 };
                 Quote::new(expected.and_then(of), ceiling.and_then(of), basis)
             }
-            CostingModel::Table { rows, .. } => match row(rows, inputs) {
-                Some(amount) => Quote::new(of(amount), of(amount), "by the tool's table"),
+            CostingModel::Table { rows, addons, .. } => match table::amount(rows, addons, inputs) {
+                Some(amount) => Quote::new(of(amount), of(amount), "by the tool's table").of_amount(amount),
                 None => Quote::new(None, None, "the tool's table has no row for these inputs"),
             },
             CostingModel::Free => Quote::new(Some(Usd::ZERO), Some(Usd::ZERO), "free"),
@@ -165,10 +166,6 @@ fn wanted(tool: &ToolDefinition) -> (Vec<RateKey>, Unit, Option<String>) {
     };
     keys.push(RateKey::Resource(tool.service_name.clone()));
     (keys, unit, None)
-}
-
-fn row(rows: &[TableRow], inputs: &Map<String, Value>) -> Option<Decimal> {
-    rows.iter().find(|row| row.when.iter().all(|(name, value)| inputs.get(name) == Some(value))).map(|row| row.amount)
 }
 
 const fn unit_word(unit: Unit) -> &'static str {

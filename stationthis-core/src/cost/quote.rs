@@ -53,9 +53,14 @@ pub struct Quote {
     /// As earlier runs went; absent while there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_usd: Option<Usd>,
-    /// The most it can be, by the tool's run timeout; absent when there is none.
+    /// The most it can be, by the tool's run timeout or table; absent when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ceiling_usd: Option<Usd>,
+    /// How many of the rate's unit the tool's table gives for these inputs, as exact decimal text: a run that ended well is
+    /// settled by it, basis `estimated`, unless its service reports what it used. Absent without a table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub amount: Option<Decimal>,
     /// How it was reckoned, in a sentence.
     pub basis: String,
 }
@@ -63,7 +68,14 @@ pub struct Quote {
 impl Quote {
     /// A quote.
     pub fn new(expected_usd: Option<Usd>, ceiling_usd: Option<Usd>, basis: impl Into<String>) -> Self {
-        Self { expected_usd, ceiling_usd, basis: basis.into() }
+        Self { expected_usd, ceiling_usd, amount: None, basis: basis.into() }
+    }
+
+    /// Of so many units, which are known beforehand.
+    #[must_use]
+    pub const fn of_amount(mut self, amount: Decimal) -> Self {
+        self.amount = Some(amount);
+        self
     }
 }
 

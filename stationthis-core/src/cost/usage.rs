@@ -85,7 +85,7 @@ pub enum UsageBasis {
     WebhookReceipt,
     /// From the first poll that showed it running to the one that showed its end.
     PollReceipt,
-    /// Estimated from the inputs (a table).
+    /// Estimated from the inputs, by the tool's table: its service counted nothing.
     Estimated,
     /// It provably did not run: exactly nothing.
     NotRun,

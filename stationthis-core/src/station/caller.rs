@@ -32,7 +32,7 @@ use crate::task::state::TaskState;
 use crate::task::terms::{Rules, Terms};
 use crate::time::Timestamp;
 use crate::tool::problem::InputProblem;
-use crate::tool::{CostingModel, ToolDefinition};
+use crate::tool::{CostingModel, Execution, ToolDefinition};
 
 /// How often a waiting caller looks into the store: another process may have brought the task to its end.
 const WAIT_LOOK: Duration = Duration::from_secs(2);
@@ -184,6 +184,7 @@ impl Caller {
         let definition = tool.definition();
         let inputs = match definition.costing_model {
             CostingModel::Table { .. } => defaults_of(definition),
+            _ if !definition.limits.run_timeout_when.is_empty() => defaults_of(definition),
             // The price of all others does not depend on inputs, and reading the schema takes its time.
             _ => Map::new(),
         };
@@ -240,7 +241,7 @@ impl Caller {
         }
         let now = self.engine.now();
         let policy = &self.engine.policy;
-        let run_timeout = definition.limits.run_timeout_s.map(|s| Duration::from_secs(s.into()));
+        let run_timeout = definition.run_timeout_s(&inputs_sent).map(|s| Duration::from_secs(s.into()));
         let allowed = policy.task_deadline.unwrap_or_else(|| {
             run_timeout.unwrap_or(policy.default_run_timeout).saturating_add(policy.queue_allowance)
         });
@@ -378,6 +379,7 @@ impl Caller {
             exactly_once: definition.exactly_once,
             can_diagnose: can.diagnose,
             can_cancel: can.cancel,
+            immediate: definition.execution == Execution::Immediate,
             expected_ms: self.engine.learned.duration_ms(&definition.tool_id, &definition.revision),
             rules: Rules::of(&self.engine.policy),
         })

@@ -11,12 +11,13 @@ use crate::station::engine::Engine;
 use crate::task::TaskRecord;
 use crate::task::event::Event;
 use crate::task::policy::UnsuccessfulPolicy;
-use crate::task::report::{RunReport, RunTimes};
+use crate::task::report::{RunReport, RunStatus, RunTimes};
 use crate::task::state::TaskStatus;
 
 /// The settlement of a task that has just ended, on the card that was pinned when it was accepted.
 pub(crate) async fn settled(engine: &Engine, task: &TaskRecord, not_run: bool) -> Result<Event> {
-    let usage = if not_run { Usage::not_run() } else { used(engine, task) };
+    let ended_well = task.state.status == TaskStatus::Completed;
+    let usage = if not_run { Usage::not_run() } else { used(engine, task, ended_well) };
     let mut settlement = match () {
         () if not_run => Settlement::known(Usd::ZERO, UsageBasis::NotRun),
         () if waived(engine, task) => Settlement::known(Usd::ZERO, UsageBasis::Waived),
@@ -37,7 +38,7 @@ pub(crate) async fn reconciled(engine: &Engine, task: &TaskRecord, report: &RunR
     task.state.provider_times.update(&report.times);
     task.state.resource = report.resource.clone().or(task.state.resource);
     task.state.reported_usage = report.usage.clone().or(task.state.reported_usage);
-    let usage = used(engine, &task);
+    let usage = used(engine, &task, report.status == RunStatus::Succeeded);
     let settlement = priced(engine, &task, &usage).await?;
     Ok((usage, settlement))
 }
@@ -67,7 +68,7 @@ fn waived(engine: &Engine, task: &TaskRecord) -> bool {
     engine.policy.unsuccessful == UnsuccessfulPolicy::Waived && task.state.status != TaskStatus::Completed
 }
 
-fn used(engine: &Engine, task: &TaskRecord) -> Usage {
+fn used(engine: &Engine, task: &TaskRecord, ended_well: bool) -> Usage {
     let state = &task.state;
     let lifetime = state.times.submitting_at.zip(state.times.ended_at);
     if state.run_heard {
@@ -76,6 +77,12 @@ fn used(engine: &Engine, task: &TaskRecord) -> Usage {
     }
     if let Some(usage) = &state.reported_usage {
         return usage.clone();
+    }
+    if let (Some(amount), Some(rate)) = (task.quote.amount, &task.cost_rate) {
+        // What a table says is the price of a run that gave what was asked for; of all others only the most it can be.
+        let whole = ended_well && state.run_id.is_some();
+        let usage = if whole { Usage::of(rate.unit, amount, UsageBasis::Estimated) } else { Usage::unknown(None) };
+        return usage.on(state.resource.clone());
     }
     let per_request = task.cost_rate.as_ref().is_some_and(|rate| rate.unit == Unit::Request);
     if per_request && state.run_id.is_some() {

@@ -9,7 +9,9 @@ use crate::notify::NotifyTarget;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
-    /// From acceptance to the deadline; `None`: the tool's run timeout plus [`queue_allowance`](Self::queue_allowance).
+    /// From acceptance to the deadline, whatever the tool; `None`: the tool's run timeout for the inputs
+    /// ([`ToolDefinition::run_timeout_s`](crate::ToolDefinition::run_timeout_s)) plus
+    /// [`queue_allowance`](Self::queue_allowance).
     pub task_deadline: Option<Duration>,
     /// How long a run may wait at the service before it starts. Default 1 h.
     pub queue_allowance: Duration,

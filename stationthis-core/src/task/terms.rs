@@ -23,6 +23,9 @@ pub struct Terms {
     pub can_diagnose: bool,
     /// Can the provider cancel some runs?
     pub can_cancel: bool,
+    /// Is the answer to the submission all that is ever heard of a run ([`Execution::Immediate`](crate::tool::Execution))?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub immediate: bool,
     /// How long runs of this tool revision usually take from submission to end, in milliseconds; absent while unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_ms: Option<u64>,
@@ -31,11 +34,13 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// Terms with a deadline, of a provider that can neither diagnose nor cancel, under the default rules.
+    /// Terms with a deadline, of a provider that is asked about runs and can neither diagnose nor cancel, under the default
+    /// rules.
     #[must_use]
     pub fn new(deadline_at: Timestamp, exactly_once: ExactlyOnce) -> Self {
         let rules = Rules::of(&Policy::default());
-        Self { deadline_at, exactly_once, can_diagnose: false, can_cancel: false, expected_ms: None, rules }
+        let (can_diagnose, can_cancel, immediate) = (false, false, false);
+        Self { deadline_at, exactly_once, can_diagnose, can_cancel, immediate, expected_ms: None, rules }
     }
 }
 

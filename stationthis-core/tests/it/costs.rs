@@ -52,22 +52,27 @@ fn card() -> RateCard {
 }
 
 fn models() -> [(&'static str, CostingModel); 6] {
-    let rows = vec![
-        TableRow { when: inputs(&json!({ "steps": 20 })), amount: 4.into() },
-        TableRow { when: inputs(&json!({})), amount: 10.into() },
-    ];
+    let rows =
+        vec![TableRow::new(inputs(&json!({ "steps": 20 })), 4.into()), TableRow::new(inputs(&json!({})), 10.into())];
     [
         ("second", CostingModel::PerSecond { resource: Some("GPU".to_owned()), machine: None }),
         ("request", CostingModel::PerRequest),
         ("token", CostingModel::PerToken),
         ("credit", CostingModel::PerCredit),
-        ("table", CostingModel::Table { unit: Unit::Credit, rows }),
+        ("table", CostingModel::Table { unit: Unit::Credit, rows, addons: vec![] }),
         ("free", CostingModel::Free),
     ]
 }
 
-/// A run of that tool, from its submission to the poll at second 40 that shows its end.
+/// A run of that tool that ends well.
 async fn run(model: &str, told: Told) -> TaskRecord {
+    let done = ended(model, told, RunStatus::Succeeded).await;
+    assert_eq!(done.state.status, TaskStatus::Completed, "{model}");
+    done
+}
+
+/// A run of that tool, from its submission to the poll at second 40 that shows its end.
+async fn ended(model: &str, told: Told, how: RunStatus) -> TaskRecord {
     let provider = ScriptedProvider::new().unwrap();
     let mut tool = provider.tool().unwrap();
     tool.tool_id = format!("scripted:{model}").parse().unwrap();
@@ -85,16 +90,18 @@ async fn run(model: &str, told: Told) -> TaskRecord {
         bench.settle().await;
     }
     bench.clock.set(start.plus(Duration::from_secs(40)));
-    bench.provider.script().polls = [end(start, &told)].into();
+    bench.provider.script().polls = [end(start, &told, how)].into();
     bench.settle().await;
+    bench.pass(15).await;
     let done = bench.task(task.task_id).await;
-    assert_eq!(done.state.status, TaskStatus::Completed, "{model}");
+    assert!(done.is_terminal(), "{model}");
     done
 }
 
-fn end(start: Timestamp, told: &Told) -> RunReport {
+fn end(start: Timestamp, told: &Told, how: RunStatus) -> RunReport {
     let after = |seconds: i64| Timestamp::from_micros(start.as_micros() + seconds * 1_000_000);
     let mut report = success(start);
+    report.status = how;
     report.run_id = RunId::new("run-1").unwrap();
     report.times = RunTimes {
         created_at: told.created.map(after),
@@ -152,7 +159,7 @@ fn by_the_second() -> Vec<(&'static str, Told, Cost)> {
 
 /// The other models, by what the service counted.
 fn by_what_is_counted() -> Vec<(&'static str, Told, Cost)> {
-    use UsageBasis::Reported;
+    use UsageBasis::{Estimated, Reported};
     let used = |amounts: &[(Unit, &str)]| {
         let mut usage = Usage::not_run();
         usage.amounts = amounts.iter().map(|(unit, n)| (*unit, n.parse().unwrap())).collect::<BTreeMap<_, _>>();
@@ -167,8 +174,8 @@ fn by_what_is_counted() -> Vec<(&'static str, Told, Cost)> {
         ("token", Told::default(), unknown(None)),
         ("credit", used(&[(Unit::Credit, "3")]), known("0.015000000", Reported)),
         ("credit", Told::default(), unknown(None)),
-        ("table", used(&[(Unit::Credit, "4")]), known("0.020000000", Reported)),
-        ("table", Told::default(), unknown(Some("0.020000000"))),
+        ("table", used(&[(Unit::Credit, "3.5")]), known("0.017500000", Reported)),
+        ("table", Told::default(), known("0.020000000", Estimated)),
         ("free", Told::default(), known("0.000000000", Reported)),
     ]
 }
@@ -193,5 +200,21 @@ async fn i06_a_cost_is_known_or_unknown_with_a_bound() {
     }
     for (model, told, expected) in by_what_is_counted() {
         check(model, &told, &run(model, told.clone()).await, expected);
+    }
+}
+
+/// Priced by a table at 4 credits of 0.005 USD: what a run costs that did not give what was asked for.
+#[tokio::test]
+async fn a_table_prices_only_what_ended_well() {
+    let reported = |credits: i64| Some(Usage::of(Unit::Credit, credits.into(), UsageBasis::Reported));
+    for (end, usage, expected) in [
+        (RunStatus::Failed, None, unknown(Some("0.020000000"))),
+        (RunStatus::Cancelled, None, unknown(Some("0.020000000"))),
+        (RunStatus::Failed, reported(0), known("0.000000000", UsageBasis::Reported)),
+        (RunStatus::Failed, reported(1), known("0.005000000", UsageBasis::Reported)),
+        (RunStatus::Succeeded, reported(0), known("0.000000000", UsageBasis::Reported)),
+    ] {
+        let told = Told { usage, ..Told::default() };
+        check("table", &told, &ended("table", told.clone(), end).await, expected);
     }
 }

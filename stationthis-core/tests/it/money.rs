@@ -88,8 +88,8 @@ proptest! {
 
         // Quote and settlement are one function, for every model that can be quoted.
         let by_second = CostingModel::PerSecond { resource: None, machine: None };
-        let row = TableRow { when: Map::new(), amount: text.parse().unwrap() };
-        let table = CostingModel::Table { unit: Unit::Credit, rows: vec![row] };
+        let row = TableRow::new(Map::new(), text.parse().unwrap());
+        let table = CostingModel::Table { unit: Unit::Credit, rows: vec![row], addons: vec![] };
         for (model, unit) in [(by_second, Unit::Second), (CostingModel::PerCredit, Unit::Credit),
             (table, Unit::Credit), (CostingModel::PerToken, Unit::InputToken)] {
             prop_assert_eq!(check_quote(model, unit, &text, per), cost.unwrap());

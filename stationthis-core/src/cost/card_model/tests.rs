@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::id::{ProviderId, ToolId};
+use crate::tool::{TableRow, TimeoutRow};
 
 fn tool(model: CostingModel) -> ToolDefinition {
     let provider = ProviderId::new("p").unwrap();
@@ -49,8 +50,8 @@ fn the_most_specific_entry_in_the_right_unit_is_pinned() {
 
 #[test]
 fn without_an_entry_it_is_unpriced_in_so_many_words() {
-    let rows = vec![TableRow { when: Map::new(), amount: Decimal::ONE }];
-    let credits = CostingModel::Table { unit: Unit::Credit, rows };
+    let rows = vec![TableRow::new(Map::new(), Decimal::ONE)];
+    let credits = CostingModel::Table { unit: Unit::Credit, rows, addons: Vec::new() };
     for (model, unit) in [
         (by_second(), "second"),
         (CostingModel::PerRequest, "request"),
@@ -138,8 +139,8 @@ fn check_quote(model: CostingModel, unit: Unit, typical: Option<&Usage>, expecte
 
 #[test]
 fn quotes_say_what_is_expected_and_the_most_it_can_be() {
-    let row = |when: Value, amount: i64| TableRow { when: when.as_object().unwrap().clone(), amount: amount.into() };
-    let table = |rows| CostingModel::Table { unit: Unit::Credit, rows };
+    let row = |when: Value, amount: i64| TableRow::new(when.as_object().unwrap().clone(), amount.into());
+    let table = |rows| CostingModel::Table { unit: Unit::Credit, rows, addons: Vec::new() };
     let big = vec![row(json!({ "size": "small" }), 1), row(json!({ "size": "big" }), 4), row(json!({}), 9)];
     check_quote(by_second(), Unit::Second, Some(&seconds(4)), [Some("8"), Some("600")], "took 4 s; a run is ended");
     check_quote(by_second(), Unit::Second, None, [None, Some("600")], "no earlier run to go by; a run is ended");
@@ -152,4 +153,18 @@ fn quotes_say_what_is_expected_and_the_most_it_can_be() {
     check_quote(CostingModel::PerCredit, Unit::Credit, None, [None, None], "earlier runs");
     check_quote(CostingModel::Free, Unit::Request, None, [Some("0"), Some("0")], "free");
     check_quote(CostingModel::PerRequest, Unit::Request, None, [Some("2"), Some("2")], "a fixed price");
+}
+
+#[test]
+fn the_ceiling_follows_a_run_timeout_by_inputs() {
+    let mut tool = tool(by_second());
+    tool.limits.run_timeout_s = Some(300);
+    let off_peak = json!({ "offPeak": true });
+    tool.limits.run_timeout_when = vec![TimeoutRow::new(off_peak.as_object().unwrap().clone(), 172_800)];
+    let card = card(&[("tool:p:t", "2", Unit::Second)]);
+    let rate = CardCostModel::default().rate(&tool, &card).unwrap();
+    for (inputs, ceiling) in [(off_peak, "345600"), (json!({ "offPeak": false }), "600"), (json!({}), "600")] {
+        let quote = CardCostModel::default().quote(&rate, &tool, inputs.as_object().unwrap(), None);
+        assert_eq!(quote.ceiling_usd, ceiling.parse().ok(), "{inputs}");
+    }
 }
