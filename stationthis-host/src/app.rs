@@ -82,8 +82,8 @@ impl App {
         let data = data_dir(config, matches!(service, Service::Simulator(..)))?;
         let (provider, sim) = provider(config, service).await?;
         let service_url = sim.as_ref().map_or_else(|| config.comfydeploy.api_url.clone(), SimServer::base_url);
-        let outputs = Outputs::new(GuardedClient::new(guard(config).trusting(&service_url_of(&service_url)?))?);
         let webhooks = GuardedClient::new(guard(config))?;
+        let outputs = Outputs::new(webhooks.trusting(&service_url_of(&service_url)?));
         let webhooks = WebhookNotifier::new(webhooks, data.webhook_keys()?, Arc::new(SystemClock));
         let database = Arc::new(SqliteStore::open(data.database()).await?);
         let backups = Backups::new(Arc::clone(&database), data.backups());

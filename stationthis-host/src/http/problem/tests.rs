@@ -34,6 +34,7 @@ fn an_error_becomes_its_problem() {
         (ErrorKind::Unpriced, 422, "unpriced"),
         (ErrorKind::TooLarge, 413, "too-large"),
         (ErrorKind::StoreUnavailable, 503, "store-unavailable"),
+        (ErrorKind::AtCapacity, 503, "at-capacity"),
         (ErrorKind::Corrupt, 500, "corrupt"),
         (ErrorKind::Closed, 503, "closed"),
     ];

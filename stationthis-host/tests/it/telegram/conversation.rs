@@ -51,8 +51,9 @@ fn plain(transcript: &str) -> String {
             line = replaced(&line, start, until, put);
         }
         // Sums of such amounts, and the months.
-        if line.trim_start().starts_with("20") || line.contains(" task") && line.contains(": $") {
-            line = replaced(&replaced(&line, ": $", ",", "0.000152"), "    20", ":", "26-11");
+        if line.contains(" task") && line.contains(": $") {
+            let sum = if line.contains(", 3 tasks") { "0.000456" } else { "0.000152" };
+            line = replaced(&replaced(&line, ": $", ",", sum), "    20", ":", "26-11");
         }
         text.push_str(line.trim_end());
         text.push('\n');
