@@ -4,6 +4,7 @@ pub mod builder;
 pub mod caller;
 pub mod events;
 
+mod capacity;
 mod catalogue;
 mod driver;
 mod engine;
@@ -16,6 +17,7 @@ mod rates;
 mod restore;
 pub mod review;
 mod settle;
+mod submit;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -12,6 +12,8 @@ mod callback_keys;
 mod callers;
 #[path = "it/campaign.rs"]
 mod campaign;
+#[path = "it/capacity.rs"]
+mod capacity;
 #[path = "it/contracts.rs"]
 mod contracts;
 #[path = "it/costs.rs"]

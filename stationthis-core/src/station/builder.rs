@@ -14,6 +14,7 @@ use crate::notify::{EventsNotifier, LogNotifier, Notifier};
 use crate::provider::ServiceProvider;
 use crate::registry::{RegistryPolicy, ToolRegistry};
 use crate::station::Station;
+use crate::station::capacity::Capacity;
 use crate::station::engine::{Backend, Engine};
 use crate::station::events::Updates;
 use crate::station::files::GIVING_MAX;
@@ -188,6 +189,7 @@ impl StationBuilder {
             learned: Learned::default(),
             updates: Updates::default(),
             gauges: Gauges::default(),
+            capacity: Capacity::default(),
             media: self.media,
             giving: Semaphore::new(GIVING_MAX),
             wake_lane,

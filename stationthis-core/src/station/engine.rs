@@ -15,6 +15,7 @@ use crate::notify::{NoticeKind, Notifier};
 use crate::provider::ServiceProvider;
 use crate::registry::ToolRegistry;
 use crate::secret::Secret;
+use crate::station::capacity::Capacity;
 use crate::station::driver;
 use crate::station::events::Updates;
 use crate::station::learned::Learned;
@@ -57,6 +58,7 @@ pub(crate) struct Engine {
     pub(crate) learned: Learned,
     pub(crate) updates: Updates,
     pub(crate) gauges: Gauges,
+    pub(crate) capacity: Capacity,
     pub(crate) media: Option<Arc<dyn MediaSource>>,
     /// Places for tasks whose files are given to their services.
     pub(crate) giving: Semaphore,

@@ -169,7 +169,9 @@ fn status_of(kind: ErrorKind) -> StatusCode {
         ErrorKind::Forbidden => StatusCode::FORBIDDEN,
         ErrorKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        ErrorKind::Unavailable | ErrorKind::StoreUnavailable | ErrorKind::Closed => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::AtCapacity | ErrorKind::Unavailable | ErrorKind::StoreUnavailable | ErrorKind::Closed => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         ErrorKind::Timeout => StatusCode::GATEWAY_TIMEOUT,
         ErrorKind::Unsupported => StatusCode::NOT_IMPLEMENTED,
         ErrorKind::RunFailed => StatusCode::BAD_GATEWAY,
@@ -195,6 +197,7 @@ mod tests {
             (ErrorKind::Unpriced, 422, "unpriced"),
             (ErrorKind::TooLarge, 413, "too-large"),
             (ErrorKind::StoreUnavailable, 503, "store-unavailable"),
+            (ErrorKind::AtCapacity, 503, "at-capacity"),
             (ErrorKind::Corrupt, 500, "corrupt"),
             (ErrorKind::Closed, 503, "closed"),
         ];

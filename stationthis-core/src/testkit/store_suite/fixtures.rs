@@ -133,6 +133,7 @@ fn full_state() -> TaskState {
         expected_ms: Some(25_000),
         rules: Rules::of(&Policy::default()),
         submit_attempts: 2,
+        capacity_refusals: 1,
         submit_retry_at: Some(at(7)),
         sent_files: vec![sent_file()],
         doubt: Some(Doubt {
