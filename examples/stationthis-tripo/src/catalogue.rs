@@ -15,6 +15,9 @@ use stationthis_core::{Error, ErrorKind, JsonDoc, ProviderId, Result, ToolDefini
 use std::collections::BTreeSet;
 use std::path::Path;
 
+/// What Tripo offered on 2026-11-23.
+const BUILTIN: &str = include_str!("catalogue.toml");
+
 /// The largest file: the one that is compiled in has 30 KB.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
@@ -62,9 +65,9 @@ impl Catalogue {
     /// The one that is compiled in.
     ///
     /// # Errors
-    /// None in practice: a test reads it.
+    /// None in practice: a test checks all of it.
     pub fn builtin() -> Result<Self> {
-        Self::from_toml(include_str!("catalogue.toml"))
+        Self::parsed(BUILTIN)
     }
 
     /// Reads a file.
@@ -94,8 +97,7 @@ impl Catalogue {
     /// `InvalidInput` with the line, or with the tool and the field: an unknown name, an input, a rule or a price that is
     /// not there, a key twice, a route or a place that cannot be one, a schema that cannot be compiled.
     pub fn from_toml(text: &str) -> Result<Self> {
-        let file: CatalogueFile = toml::from_str(text).map_err(|e| refused(e.to_string()).with_source(e))?;
-        let catalogue = Self(file);
+        let catalogue = Self::parsed(text)?;
         // Whatever the instance is called: what is wrong is wrong for each.
         let tools = catalogue.tools(&ProviderId::new(SERVICE_NAME)?, false)?;
         for (tool, entry) in tools.iter().zip(&catalogue.0.tools) {
@@ -105,6 +107,10 @@ impl Catalogue {
             })?;
         }
         Ok(catalogue)
+    }
+
+    fn parsed(text: &str) -> Result<Self> {
+        toml::from_str(text).map(Self).map_err(|e| refused(e.to_string()).with_source(e))
     }
 
     /// The tools of an instance.

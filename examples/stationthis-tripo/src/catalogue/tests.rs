@@ -5,7 +5,7 @@ use stationthis_core::cost::CostModel;
 use std::sync::LazyLock;
 
 static TOOLS: LazyLock<Vec<ToolDefinition>> =
-    LazyLock::new(|| Catalogue::builtin().unwrap().tools(&ProviderId::new("tripo").unwrap(), true).unwrap());
+    LazyLock::new(|| Catalogue::from_toml(BUILTIN).unwrap().tools(&ProviderId::new("tripo").unwrap(), true).unwrap());
 
 fn tools() -> &'static [ToolDefinition] {
     &TOOLS

@@ -7,7 +7,9 @@ fn refused(status: u16, code: i64) -> Error {
 
 #[test]
 fn each_refusal_has_its_meaning() {
-    use ErrorKind::{Forbidden, InvalidInput, NotFound, RateLimited, TooLarge, Unauthorized, Unavailable, Unexpected};
+    use ErrorKind::{
+        AtCapacity, Forbidden, InvalidInput, NotFound, RateLimited, TooLarge, Unauthorized, Unavailable, Unexpected,
+    };
     let after = Retry::After(Duration::from_secs(7));
     for (status, code, kind, retry, effect) in [
         (401, 1000, Unauthorized, Retry::Never, Effect::No),
@@ -27,13 +29,13 @@ fn each_refusal_has_its_meaning() {
         (403, 1005, Forbidden, Retry::Never, Effect::No),
         (403, 2010, Forbidden, Retry::Never, Effect::No),
         (429, 1007, RateLimited, after, Effect::No),
-        (429, 2000, RateLimited, after, Effect::No),
+        (429, 2000, AtCapacity, after, Effect::No),
         (404, 2001, InvalidInput, Retry::Never, Effect::No),
         (404, 4001, NotFound, Retry::Never, Effect::No),
         (307, 0, Unexpected, Retry::Never, Effect::No),
         // With a status of 200 the code says what it is, where it says one thing only.
         (200, 2010, Forbidden, Retry::Never, Effect::No),
-        (200, 2000, RateLimited, after, Effect::No),
+        (200, 2000, AtCapacity, after, Effect::No),
         (200, 1004, InvalidInput, Retry::Never, Effect::No),
         (200, 1000, Unexpected, Retry::Never, Effect::Unknown),
         (200, 9999, Unexpected, Retry::Never, Effect::Unknown),
