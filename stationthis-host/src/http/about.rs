@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 pub(crate) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
 const JSON: &str = "application/json";
+const FORM: &str = "multipart/form-data";
 
 /// A media type and what stands in it.
 #[derive(Clone, Copy, Debug)]
@@ -122,8 +123,13 @@ impl About {
 
     /// It takes a form whose parts are fields of `T`.
     pub(crate) const fn form<T: JsonSchema>(mut self) -> Self {
-        self.body = Some(Content { media: "multipart/form-data", schema: Some(schema_of::<T>) });
+        self.body = Some(Content { media: FORM, schema: Some(schema_of::<T>) });
         self
+    }
+
+    /// Does it take a form, and so a file?
+    pub(crate) fn takes_form(&self) -> bool {
+        self.body.is_some_and(|body| body.media == FORM)
     }
 
     /// It takes a body of another kind, or none.

@@ -88,14 +88,6 @@ impl GuardedClient {
     ///
     /// # Errors
     /// See [`SendError`].
-    pub async fn get(&self, address: &str, timeout: Duration) -> std::result::Result<Response, SendError> {
-        self.fetch(address, HeaderMap::new(), timeout).await
-    }
-
-    /// As [`get`](Self::get), with headers.
-    ///
-    /// # Errors
-    /// See [`SendError`].
     pub async fn fetch(
         &self,
         address: &str,

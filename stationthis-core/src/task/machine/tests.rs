@@ -1,5 +1,6 @@
 mod details;
 mod doubts;
+mod page;
 
 use std::time::Duration;
 
@@ -165,6 +166,7 @@ fn table() -> Vec<(&'static str, Event, [S; 10])> {
         ("resolved: not sent", resolved(Resolution::NotSent), [Ac, Su, Fa, Qu, Ru, Fi, Co, Fa, Ca, Ti]),
         ("resolved: gave up", resolved(Resolution::GiveUp), [Ac, Su, Ti, Qu, Ru, Fi, Co, Fa, Ca, Ti]),
         ("reconciled", Event::Reconciled { report: None, usage: Usage::not_run(), settlement: nothing() }, same),
+        ("amended", Event::Amended { by: "ada".into(), fields: vec![] }, same),
         ("restored", Event::Restored { backup_at: at(0) }, [Do, Su, Do, Qu, Ru, Fi, Co, Fa, Ca, Ti]),
     ]
 }

@@ -9,7 +9,7 @@ use stationthis_core::Secret;
 use stationthis_core::station::Station;
 use stationthis_core::store::MemoryStore;
 use stationthis_core::testkit::ScriptedProvider;
-use stationthis_host::outgoing::{Guard, GuardedClient};
+use stationthis_host::outgoing::Guard;
 use stationthis_host::telegram::{Limits, Telegram, TelegramConfig};
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +29,7 @@ async fn a_push_is_taken_with_the_secret_alone_and_answered_when_it_is_seen_thro
         .with_webhook_base(Some(PUBLIC.to_owned()))
         .with_limits(Limits::default().faster(FASTER));
     let dir = tempfile::tempdir().unwrap();
-    let telegram = Telegram::new(config, GuardedClient::new(Guard::default()).unwrap(), super::files(&dir)).unwrap();
+    let telegram = Telegram::new(config, super::outputs(Guard::default()), super::files(&dir)).unwrap();
     let base = served(telegram.webhook_router()).await;
     let station = Station::builder()
         .provider(Arc::new(ScriptedProvider::new().unwrap()))
