@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{CallerId, NoticeId, ProviderId, RunId, TaskId, ToolId};
+use crate::id::{CallerId, IdempotencyKey, NoticeId, ProviderId, RunId, TaskId, ToolId};
 use crate::store::notice::unknown_notice;
 use crate::store::webhook::inbox_full;
 use crate::task::TaskRecord;
@@ -59,10 +59,14 @@ pub trait TaskStore: Send + Sync + std::fmt::Debug {
     /// One task.
     async fn get(&self, id: TaskId) -> Result<Option<TaskRecord>>;
 
+    /// The task that a caller has under this key, which [`insert`](Self::insert) would answer with.
+    async fn find_by_key(&self, caller: &CallerId, key: &IdempotencyKey) -> Result<Option<TaskRecord>>;
+
     /// The task of a run. A run belongs to one task; the same run id at another provider is another run.
     async fn find_by_run(&self, provider: &ProviderId, run: &RunId) -> Result<Option<TaskRecord>>;
 
-    /// Tasks, newest first, a page at a time.
+    /// Tasks, newest first, a page at a time. A page may end early, but never empty, where its tasks are large: `next`
+    /// alone says whether more follow.
     async fn list(&self, query: &TaskQuery) -> Result<TaskPage>;
 
     /// Events after a sequence number, oldest first.

@@ -117,6 +117,34 @@ impl TaskRecord {
         }
     }
 
+    /// A copy without what may be large and never changes.
+    pub(crate) fn without_inputs(&self) -> Self {
+        Self {
+            task_id: self.task_id,
+            revision: self.revision,
+            caller: self.caller.clone(),
+            idempotency_key: self.idempotency_key.clone(),
+            request_hash: self.request_hash.clone(),
+            initiating_event_id: self.initiating_event_id.clone(),
+            tool_id: self.tool_id.clone(),
+            tool_revision: self.tool_revision.clone(),
+            tool_name: self.tool_name.clone(),
+            provider_id: self.provider_id.clone(),
+            service_name: self.service_name.clone(),
+            endpoint_details: self.endpoint_details.clone(),
+            inputs_asked: Map::new(),
+            inputs_sent: Map::new(),
+            file_inputs: self.file_inputs.clone(),
+            cost_rate: self.cost_rate.clone(),
+            quote: self.quote.clone(),
+            notify: self.notify.clone(),
+            metadata: self.metadata.clone(),
+            due_at: self.due_at,
+            submit_at: self.submit_at,
+            state: self.state.clone(),
+        }
+    }
+
     /// Has it ended?
     #[must_use]
     pub const fn is_terminal(&self) -> bool {

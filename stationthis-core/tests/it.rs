@@ -20,6 +20,8 @@ mod contracts;
 mod costs;
 #[path = "it/crashes.rs"]
 mod crashes;
+#[path = "it/custody.rs"]
+mod custody;
 #[cfg(feature = "sqlite")]
 #[path = "it/drivers.rs"]
 mod drivers;
@@ -31,6 +33,8 @@ mod files;
 mod hooks;
 #[path = "it/hostile.rs"]
 mod hostile;
+#[path = "it/immediate.rs"]
+mod immediate;
 #[path = "it/life.rs"]
 mod life;
 #[path = "it/minimal.rs"]

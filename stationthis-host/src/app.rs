@@ -61,7 +61,7 @@ impl Service {
 pub struct App {
     station: Station,
     handle: StationHandle,
-    downloads: GuardedClient,
+    outputs: Outputs,
     backups: Backups,
     files: Files,
     telegram: Option<Telegram>,
@@ -82,8 +82,8 @@ impl App {
         let data = data_dir(config, matches!(service, Service::Simulator(..)))?;
         let (provider, sim) = provider(config, service).await?;
         let service_url = sim.as_ref().map_or_else(|| config.comfydeploy.api_url.clone(), SimServer::base_url);
-        let downloads = GuardedClient::new(guard(config).trusting(&service_url_of(&service_url)?))?;
         let webhooks = GuardedClient::new(guard(config))?;
+        let outputs = Outputs::new(webhooks.trusting(&service_url_of(&service_url)?));
         let webhooks = WebhookNotifier::new(webhooks, data.webhook_keys()?, Arc::new(SystemClock));
         let database = Arc::new(SqliteStore::open(data.database()).await?);
         let backups = Backups::new(Arc::clone(&database), data.backups());
@@ -92,7 +92,7 @@ impl App {
         let store = crate::halt::wrapped(store)?;
         let files = Files::open(data.files(), config.file_limits(), Timestamp::now())?;
         files.keep_swept();
-        let telegram = telegram(config, downloads.clone(), files.clone(), public_url.as_deref())?;
+        let telegram = telegram(config, outputs.clone(), files.clone(), public_url.as_deref())?;
         let mut builder = Station::builder()
             .provider(Arc::new(provider))
             .store(store)
@@ -110,7 +110,7 @@ impl App {
         }
         let station = builder.build()?;
         let handle = station.start().await?;
-        Ok(Self { station, handle, downloads, backups, files, telegram, sim, data })
+        Ok(Self { station, handle, outputs, backups, files, telegram, sim, data })
     }
 
     /// What tells this host from others; see [`DataDir::host_id`].
@@ -136,7 +136,7 @@ impl App {
     /// Outputs of tasks, from public addresses, the opened ranges, and the service's own host and port.
     #[must_use]
     pub fn outputs(&self) -> Outputs {
-        Outputs::new(self.downloads.clone())
+        self.outputs.clone()
     }
 
     /// The Telegram bot, when one is configured; [`Telegram::serve`] sets it to work.
@@ -219,12 +219,7 @@ pub(crate) fn guard(config: &Config) -> Guard {
 }
 
 /// The bot of the configuration.
-fn telegram(
-    config: &Config,
-    downloads: GuardedClient,
-    files: Files,
-    public_url: Option<&str>,
-) -> Result<Option<Telegram>> {
+fn telegram(config: &Config, outputs: Outputs, files: Files, public_url: Option<&str>) -> Result<Option<Telegram>> {
     let settings = &config.telegram;
     let Some(token) = settings.token.clone() else { return Ok(None) };
     if settings.webhook && public_url.is_none() {
@@ -237,7 +232,7 @@ fn telegram(
         .with_allowed(settings.allowed.iter().copied())
         .with_webhook_base(base)
         .with_limits(settings.limits);
-    Telegram::new(telegram, downloads, files).map(Some)
+    Telegram::new(telegram, outputs, files).map(Some)
 }
 
 fn service_url_of(text: &str) -> Result<url::Url> {

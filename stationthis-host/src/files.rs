@@ -2,21 +2,24 @@
 
 mod incoming;
 mod kind;
+mod shelf;
 
-use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use stationthis_core::media::{FileUri, MediaSource, ending_of};
 use stationthis_core::provider::UploadFile;
 use stationthis_core::{CallerId, Error, ErrorKind, Result, Timestamp};
 use tokio::io::AsyncReadExt;
+
+use shelf::Shelf;
 
 pub use incoming::Incoming;
 
@@ -29,14 +32,11 @@ pub const FILES_MAX: usize = 20_000;
 /// The pause between two looks for files that have ended; they are not given any more before they are removed.
 const SWEEP_PAUSE: Duration = Duration::from_secs(600);
 
-/// The ending of the names of the documents about files.
-const DOCUMENT: &str = "json";
-
 /// How much of a file of this machine is read at a time.
 const PIECE_BYTES: usize = 64 * 1024;
 
-/// The ending of what is not whole yet.
-const PART: &str = "part";
+/// The bytes of an id, which stands in hex: as many as a random one would have.
+const ID_BYTES: usize = 16;
 
 /// How much is kept, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl FileLimits {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct StoredFile {
-    /// Names it.
+    /// Names it: made of its owner, its content and its type, so that the same file sent again has the same name.
     pub file_id: String,
     /// What an input names it by.
     pub uri: String,
@@ -76,32 +76,18 @@ pub struct StoredFile {
     /// What its owner calls it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filename: Option<String>,
-    /// When it was kept.
+    /// When it was kept first.
     pub created_at: Timestamp,
     /// When it is gone.
     pub expires_at: Timestamp,
 }
 
-/// The document beside a file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Owned {
-    caller: CallerId,
-    file: StoredFile,
-}
-
 /// The files of a data folder, each its owner's alone. Cheap to clone.
 ///
 /// A file is a file of its id, and a document beside it; what lacks one of the two is not there, and is removed at the
-/// next start. They are in no backup.
+/// next start. They are in no backup. A file that its owner sends again is the one that there is, with its end put off.
 #[derive(Clone, Debug)]
 pub struct Files(Arc<Shelf>);
-
-#[derive(Debug)]
-struct Shelf {
-    folder: PathBuf,
-    limits: FileLimits,
-    index: Mutex<HashMap<String, Owned>>,
-}
 
 impl Files {
     /// The files of a folder, which is made where it is missing; what was left half done or has ended is removed.
@@ -109,28 +95,7 @@ impl Files {
     /// # Errors
     /// `StoreUnavailable`.
     pub fn open(folder: impl Into<PathBuf>, limits: FileLimits, now: Timestamp) -> Result<Self> {
-        let folder = folder.into();
-        crate::data_dir::make(&folder)?;
-        let failed = |error: std::io::Error| unavailable(&folder, error);
-        let mut index = HashMap::new();
-        let mut strays = Vec::new();
-        for entry in std::fs::read_dir(&folder).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            if path.extension().is_none_or(|ending| ending != DOCUMENT) {
-                strays.push(path);
-                continue;
-            }
-            match read_document(&path).filter(|owned| now < owned.file.expires_at && path.with_extension("").is_file())
-            {
-                Some(owned) => drop(index.insert(owned.file.file_id.clone(), owned)),
-                None => strays.push(path),
-            }
-        }
-        let known = |path: &Path| path.file_name().and_then(|name| index.get(name.to_str()?)).is_some();
-        for path in strays.iter().filter(|path| !known(path)) {
-            std::fs::remove_file(path).map_err(|error| unavailable(path, error))?;
-        }
-        Ok(Self(Arc::new(Shelf { folder, limits, index: Mutex::new(index) })))
+        Ok(Self(Arc::new(Shelf::open(folder.into(), limits, now)?)))
     }
 
     /// Keeps a file of this machine for a caller, as of this type where it is known.
@@ -151,13 +116,19 @@ impl Files {
         incoming.finish(declared, path.file_name().and_then(OsStr::to_str)).await
     }
 
-    /// A new file of a caller, whose content is to be written.
+    /// A new file of a caller, whose content is to be written. Whether the caller has room for it is found at its end: a
+    /// file that is here already needs none.
     ///
     /// # Errors
-    /// `TooLarge` when the caller has as much as it may; `StoreUnavailable`.
+    /// `StoreUnavailable`.
     pub async fn begin(&self, caller: &CallerId) -> Result<Incoming> {
-        let room = self.room_of(caller)?;
-        Incoming::begin(self.clone(), caller.clone(), room).await
+        Incoming::begin(self.clone(), caller.clone()).await
+    }
+
+    /// The most bytes of one file.
+    #[must_use]
+    pub fn file_bytes_max(&self) -> u64 {
+        self.0.limits.file_bytes
     }
 
     /// What is known of a file.
@@ -191,7 +162,8 @@ impl Files {
     /// As [`get`](Self::get), and `StoreUnavailable`.
     pub async fn remove(&self, caller: &CallerId, id: &str, now: Timestamp) -> Result<()> {
         self.get(caller, id, now)?;
-        self.0.remove(id).await
+        let id = id.to_owned();
+        self.on_disk(move |shelf| shelf.remove(&id)).await
     }
 
     /// Removes what has ended by `now`; gives how many.
@@ -199,7 +171,7 @@ impl Files {
     /// # Errors
     /// `StoreUnavailable`; what was removed until then is gone.
     pub async fn sweep(&self, now: Timestamp) -> Result<usize> {
-        self.0.sweep(now).await
+        self.on_disk(move |shelf| shelf.sweep(now)).await
     }
 
     /// Sweeps now and then, until the last clone is dropped.
@@ -208,71 +180,19 @@ impl Files {
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(SWEEP_PAUSE).await;
-                let Some(shelf) = shelf.upgrade() else { return };
-                if let Err(error) = shelf.sweep(Timestamp::now()).await {
+                let Some(files) = shelf.upgrade().map(Self) else { return };
+                if let Err(error) = files.sweep(Timestamp::now()).await {
                     tracing::warn!(%error, "files that have ended could not be removed");
                 }
             }
         });
     }
 
-    /// How many bytes a caller may add.
-    fn room_of(&self, caller: &CallerId) -> Result<u64> {
-        self.0.room_of(&self.0.index(), caller)
-    }
-}
-
-impl Shelf {
-    fn index(&self) -> MutexGuard<'_, HashMap<String, Owned>> {
-        self.index.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn path(&self, id: &str) -> PathBuf {
-        self.folder.join(id)
-    }
-
-    fn room_of(&self, index: &HashMap<String, Owned>, caller: &CallerId) -> Result<u64> {
-        let full = |message: String| Err(Error::new(ErrorKind::TooLarge, "keep file").with_message(message));
-        let own = index.values().filter(|owned| owned.caller == *caller);
-        let (count, bytes) =
-            own.fold((0_usize, 0_u64), |(n, sum), owned| (n + 1, sum.saturating_add(owned.file.bytes)));
-        let room = self.limits.caller_bytes.saturating_sub(bytes);
-        if count >= FILES_PER_CALLER_MAX {
-            return full(format!("At most {FILES_PER_CALLER_MAX} files of a caller are kept: remove some."));
-        }
-        if index.len() >= FILES_MAX {
-            return full("Too many files are kept here.".to_owned());
-        }
-        if room == 0 {
-            let all = self.limits.caller_bytes / (1024 * 1024);
-            return full(format!("Your files have the {all} MiB that they may have: remove some."));
-        }
-        Ok(room)
-    }
-
-    async fn remove(&self, id: &str) -> Result<()> {
-        self.index().remove(id);
-        let path = self.path(id);
-        // The document first: a file without one is not there.
-        for path in [path.with_extension(DOCUMENT), path] {
-            match tokio::fs::remove_file(&path).await {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unavailable(&path, error)),
-                Ok(()) | Err(_) => {}
-            }
-        }
-        Ok(())
-    }
-
-    async fn sweep(&self, now: Timestamp) -> Result<usize> {
-        let ended: Vec<String> = {
-            let index = self.index();
-            let ended = index.values().filter(|owned| owned.file.expires_at <= now);
-            ended.map(|owned| owned.file.file_id.clone()).collect()
-        };
-        for id in &ended {
-            self.remove(id).await?;
-        }
-        Ok(ended.len())
+    /// Does what waits for the disk, to its end: a caller that goes away does not stop it half-way.
+    async fn on_disk<T: Send + 'static>(&self, work: impl FnOnce(&Shelf) -> Result<T> + Send + 'static) -> Result<T> {
+        let shelf = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || shelf.alone(work));
+        done.await.map_err(|e| Error::new(ErrorKind::Unexpected, "keep file").with_source(e))?
     }
 }
 
@@ -293,10 +213,11 @@ impl MediaSource for Files {
     }
 }
 
-/// What cannot be read is no document of ours.
-fn read_document(path: &Path) -> Option<Owned> {
-    let owned: Owned = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-    (path.file_stem()?.to_str()? == owned.file.file_id).then_some(owned)
+/// Names a file by whose it is, what is in it and what it is. Another caller's file of the same content has another id;
+/// who reads ids learns no more from one than that, and none opens a file for anybody but its owner.
+fn id_of(caller: &CallerId, mime: &str, content: &[u8]) -> String {
+    let hash = Sha256::new().chain_update(content).chain_update(mime).chain_update([0]).chain_update(caller.as_str());
+    hex::encode(hash.finalize().get(..ID_BYTES).unwrap_or_default())
 }
 
 fn missing() -> Error {

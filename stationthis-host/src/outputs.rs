@@ -78,6 +78,17 @@ impl Outputs {
         let record = caller.task(task).await?;
         let none = || Error::new(ErrorKind::NotFound, "find output").with_message(format!("There is no output {n}."));
         let output = record.state.outputs.get(n).cloned().ok_or_else(none)?;
+        self.fetch_known(output, range, caller.outputs_now(task)).await
+    }
+
+    /// An output of a record that is at hand; `now` gives what the service has of it, and is asked for when the URL has
+    /// ended.
+    pub(crate) async fn fetch_known(
+        &self,
+        output: Output,
+        range: Option<&HeaderValue>,
+        now: impl Future<Output = Result<Vec<Output>>> + Send,
+    ) -> Result<Fetched> {
         let Some(address) = output.url.clone() else { return Ok(written_out(output)) };
         let ends = Timestamp::now().plus(EXPIRY_MARGIN);
         let answer = if output.expires_at.is_some_and(|at| at <= ends) {
@@ -87,7 +98,7 @@ impl Outputs {
         };
         let answer = match answer {
             Some(answer) => answer,
-            None => self.get(&renewed(caller, task, &output).await?, range).await?,
+            None => self.get(&renewed(&output, now.await?)?, range).await?,
         };
         taken(output, answer)
     }
@@ -101,8 +112,7 @@ impl Outputs {
 }
 
 /// The URL under which the service has it now.
-async fn renewed(caller: &Caller, task: TaskId, output: &Output) -> Result<String> {
-    let now = caller.outputs_now(task).await?;
+fn renewed(output: &Output, now: Vec<Output>) -> Result<String> {
     let gone = || Error::new(ErrorKind::Gone, "fetch output").with_message("The service does not have it any more.");
     now.into_iter().find(|fresh| fresh.same_as(output)).and_then(|fresh| fresh.url).ok_or_else(gone)
 }

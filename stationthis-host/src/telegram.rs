@@ -4,6 +4,7 @@
 //! use stationthis_core::{Secret, Station, Timestamp};
 //! use stationthis_host::files::{FileLimits, Files};
 //! use stationthis_host::outgoing::{Guard, GuardedClient};
+//! use stationthis_host::outputs::Outputs;
 //! use stationthis_host::telegram::{Telegram, TelegramConfig};
 //! use std::sync::Arc;
 //! use std::time::Duration;
@@ -11,7 +12,8 @@
 //! # async fn run(builder: stationthis_core::station::StationBuilder) -> stationthis_core::Result<()> {
 //! let config = TelegramConfig::new(Secret::new("123456:ABC…")).with_allowed([4242]);
 //! let files = Files::open("files", FileLimits::new(50 << 20, 1 << 30, Duration::from_secs(86_400)), Timestamp::now())?;
-//! let telegram = Telegram::new(config, GuardedClient::new(Guard::default())?, files.clone())?;
+//! let outputs = Outputs::new(GuardedClient::new(Guard::default())?);
+//! let telegram = Telegram::new(config, outputs, files.clone())?;
 //! let station = builder.media(Arc::new(files)).notifier(Arc::new(telegram.notifier())).build()?;
 //! let handle = station.start().await?;
 //! telegram.serve(station, tokio_util::sync::CancellationToken::new()).await
@@ -21,8 +23,9 @@
 //! `docs/telegram.md` says what people see of it. What it promises:
 //!
 //! - A message runs a tool once at most, however often it comes: its request is named by chat and message.
-//! - An update is confirmed to Telegram after what it leads to is durable. The answer is a notice of the outbox, which
-//!   delivers it after any crash, in reply to the message.
+//! - An update is confirmed to Telegram after what it leads to is durable, but for the parts of a pushed album, which are
+//!   confirmed as they come. The answer is a notice of the outbox, which delivers it after any crash, in reply to the
+//!   message.
 //! - A user sees, stops and pays for its own tasks alone; see [`users`](crate::users) for whose they are.
 //! - The bot's token leaves the process in requests to the Bot API and nowhere else.
 
@@ -60,7 +63,7 @@ pub use notifier::TelegramNotifier;
 pub use pace::Limits;
 
 use crate::files::Files;
-use crate::outgoing::GuardedClient;
+use crate::outputs::Outputs;
 use api::BotApi;
 use book::Book;
 use door::Door;
@@ -135,12 +138,12 @@ pub struct Telegram {
 }
 
 impl Telegram {
-    /// A bot. `downloads` fetches what tools gave, where Telegram cannot do so itself; `files`, which the station must have
+    /// A bot. `outputs` fetches what tools gave, where Telegram cannot do so itself; `files`, which the station must have
     /// too, keeps what people send. Nobody is asked anything yet.
     ///
     /// # Errors
     /// `InvalidInput` for a token that is none; `Unexpected` when no HTTP client can be made.
-    pub fn new(config: TelegramConfig, downloads: GuardedClient, files: Files) -> Result<Self> {
+    pub fn new(config: TelegramConfig, outputs: Outputs, files: Files) -> Result<Self> {
         let bot = bot_number(&config.token)?;
         let api = BotApi::new(&config.api_url, config.token)?;
         let (sender, receiver) = mpsc::channel(webhook::WAITING_MAX);
@@ -152,7 +155,7 @@ impl Telegram {
             None => None,
         };
         let (pace, book, station) = (Pace::new(config.limits), Book::default(), Mutex::default());
-        let post = Post { api, pace, book, downloads, files, station };
+        let post = Post { api, pace, book, outputs, files, station };
         Ok(Self {
             post: Arc::new(post),
             door: Door::new(config.allowed),

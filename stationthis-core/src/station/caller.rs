@@ -32,7 +32,7 @@ use crate::task::state::TaskState;
 use crate::task::terms::{Rules, Terms};
 use crate::time::Timestamp;
 use crate::tool::problem::InputProblem;
-use crate::tool::{CostingModel, ToolDefinition};
+use crate::tool::{CostingModel, Execution, ToolDefinition};
 
 /// How often a waiting caller looks into the store: another process may have brought the task to its end.
 const WAIT_LOOK: Duration = Duration::from_secs(2);
@@ -211,7 +211,8 @@ impl Caller {
         Ok(QuoteAnswer { tool_id, cost_rate: priced.rate, quote: priced.quote, inputs_sent })
     }
 
-    /// Accepts a request: validated, quoted and recorded when this returns; everything else happens by itself.
+    /// Accepts a request: validated, quoted and recorded when this returns; everything else happens by itself. The same
+    /// request under the same idempotency key gives the first one's task, whatever but the tool is gone or has changed since.
     ///
     /// # Errors
     /// `NotFound` (with suggestions) or `Gone` for the tool, `InvalidInput` with every problem or for a notification target that
@@ -222,9 +223,15 @@ impl Caller {
             return Err(Error::new(ErrorKind::Closed, "run tool").with_message("The station is shutting down."));
         }
         let tool = self.resolve(&request.tool)?;
-        let definition = tool.definition();
+        let (definition, owner) = (tool.definition(), self.owner()?);
+        let request_hash = hash_of(definition.tool_id.as_str(), &request);
+        if let Some(key) = &request.idempotency_key {
+            // Before anything is checked: what was right then may not be any more, a file that has ended for one.
+            if let Some(first) = self.engine.store.find_by_key(&owner, key).await? {
+                return repeated(first, &request_hash);
+            }
+        }
         let inputs_sent = validated(&tool, &request.inputs)?;
-        let owner = self.owner()?;
         let file_inputs = files::to_be_given(&self.engine, &owner, &tool, &inputs_sent).await?;
         let notify = self.targets(&request.notify).await?;
         notes::check(&request)?;
@@ -241,7 +248,7 @@ impl Caller {
         let terms = self.terms(definition, now.plus(allowed))?;
         let state = TaskState::accepted(now, &terms);
         let mut task = TaskRecord::new(TaskId::generate(), owner, definition, state);
-        task.request_hash = hash_of(definition.tool_id.as_str(), &request);
+        task.request_hash = request_hash;
         task.idempotency_key = request.idempotency_key;
         task.initiating_event_id = request.initiating_event_id;
         task.inputs_asked = request.inputs;
@@ -260,10 +267,7 @@ impl Caller {
                 self.engine.published(&task, seq, false);
                 Ok(task)
             }
-            Inserted::Duplicate(existing) if existing.request_hash == task.request_hash => Ok(*existing),
-            Inserted::Duplicate(existing) => Err(Error::new(ErrorKind::Conflict, "run tool")
-                .with_message("This idempotency key was used for another request.")
-                .with_context("task", existing.task_id)),
+            Inserted::Duplicate(first) => repeated(*first, &task.request_hash),
         }
     }
 
@@ -375,6 +379,8 @@ impl Caller {
             exactly_once: definition.exactly_once,
             can_diagnose: can.diagnose,
             can_cancel: can.cancel,
+            immediate: definition.execution == Execution::Immediate,
+            custody: self.engine.custody.is_some(),
             expected_ms: self.engine.learned.duration_ms(&definition.tool_id, &definition.revision),
             rules: Rules::of(&self.engine.policy),
         })
@@ -423,6 +429,16 @@ fn absent(kind: ErrorKind, mut message: String, suggestions: &[&Arc<Tool>]) -> E
 
 fn validated(tool: &Tool, inputs: &Map<String, Value>) -> Result<Map<String, Value>> {
     tool.validator()?.check(inputs).map_err(InputProblem::refusal)
+}
+
+/// The answer to a request under a key that has a task.
+fn repeated(first: TaskRecord, request_hash: &str) -> Result<TaskRecord> {
+    if first.request_hash == request_hash {
+        return Ok(first);
+    }
+    Err(Error::new(ErrorKind::Conflict, "run tool")
+        .with_message("This idempotency key was used for another request.")
+        .with_context("task", first.task_id))
 }
 
 /// What makes two requests the same: tool, inputs, event. serde_json's maps are ordered, so the text is canonical.

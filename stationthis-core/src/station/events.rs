@@ -23,7 +23,8 @@ pub struct TaskUpdate {
     /// The number of the last event of that commit: grows with every commit of every task. Read what was missed with
     /// [`Caller::events_after`](crate::station::Caller::events_after).
     pub seq: u64,
-    /// The task.
+    /// The task, with `inputs_asked` and `inputs_sent` empty: they never change, and may hold whole pictures, which a slow
+    /// reader would keep in memory once for each update.
     pub task: Arc<TaskRecord>,
 }
 
@@ -118,7 +119,7 @@ impl Updates {
         let mut listened = topics.of(task).peekable();
         // Copying a record for nobody would be the larger part of a commit's work.
         if listened.peek().is_some() {
-            let update = TaskUpdate { seq, task: Arc::new(task.clone()) };
+            let update = TaskUpdate { seq, task: Arc::new(task.without_inputs()) };
             listened.for_each(|sender| drop(sender.send(update.clone())));
         }
     }

@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use self::data::Data;
 use crate::error::Result;
-use crate::id::{NoticeId, ProviderId, RunId, TaskId, ToolId};
+use crate::id::{CallerId, IdempotencyKey, NoticeId, ProviderId, RunId, TaskId, ToolId};
 use crate::store::{
     Appended, Change, Claim, Claimed, Committed, Document, EventQuery, InboxItem, InboxOutcome, Inserted,
     NoticeOutcome, NoticePage, NoticeQuery, OutboxItem, ProviderFilter, Put, StoreStats, StoredEvent, TaskPage,
@@ -62,6 +62,10 @@ impl TaskStore for MemoryStore {
 
     async fn get(&self, id: TaskId) -> Result<Option<TaskRecord>> {
         Ok(self.data().get(id).cloned())
+    }
+
+    async fn find_by_key(&self, caller: &CallerId, key: &IdempotencyKey) -> Result<Option<TaskRecord>> {
+        Ok(self.data().find_by_key(caller, key).cloned())
     }
 
     async fn find_by_run(&self, provider: &ProviderId, run: &RunId) -> Result<Option<TaskRecord>> {

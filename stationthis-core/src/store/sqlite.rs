@@ -31,7 +31,7 @@ use self::reader::Readers;
 use self::tasks::{ChangeRow, TaskRow};
 use self::writer::Writer;
 use crate::error::{Error, ErrorKind, Result, Retry};
-use crate::id::{NoticeId, ProviderId, RunId, TaskId, ToolId};
+use crate::id::{CallerId, IdempotencyKey, NoticeId, ProviderId, RunId, TaskId, ToolId};
 use crate::store::{
     Appended, Change, Claim, Claimed, Committed, Document, EventQuery, INBOX_MAX, InboxItem, InboxOutcome, Inserted,
     NoticeOutcome, NoticePage, NoticeQuery, OutboxItem, ProviderFilter, Put, StoreStats, StoredEvent, TaskPage,
@@ -164,6 +164,11 @@ impl TaskStore for SqliteStore {
 
     async fn get(&self, id: TaskId) -> Result<Option<TaskRecord>> {
         self.readers.run("read task", move |conn| tasks::get(conn, id)).await
+    }
+
+    async fn find_by_key(&self, caller: &CallerId, key: &IdempotencyKey) -> Result<Option<TaskRecord>> {
+        let (caller, key) = (caller.clone(), key.clone());
+        self.readers.run("find task by key", move |conn| tasks::find_by_key(conn, &caller, &key)).await
     }
 
     async fn find_by_run(&self, provider: &ProviderId, run: &RunId) -> Result<Option<TaskRecord>> {

@@ -105,6 +105,13 @@ async fn hostile_notes_are_refused() {
     let ada = bench.station.as_caller(caller("ada"));
     let nul = request("x").with_metadata(inputs(&json!({ "a": "\u{0}" })));
     assert_eq!(ada.run(nul).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    for nul in [json!({ "a\u{0}": 1 }), json!({ "a": [{ "b": ["\u{0}"] }] }), json!({ "a": { "\u{0}": null } })] {
+        let error = ada.run(request("x").with_metadata(inputs(&nul))).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{nul}");
+    }
+    // What spells it, as a source text may, is not it.
+    let spelled = inputs(&json!({ "\\u0000": "a\\u0000b" }));
+    assert_eq!(ada.run(request("x").with_metadata(spelled.clone())).await.unwrap().metadata, spelled);
     let large = request("x").with_metadata(inputs(&json!({ "a": "x".repeat(70_000) })));
     assert_eq!(ada.run(large).await.unwrap_err().kind(), ErrorKind::InvalidInput);
     let nobody = request("x").with_notify(vec![NotifyTarget::new("pigeon", "loft")]);
@@ -160,6 +167,8 @@ async fn waiting_ends_with_the_task_and_updates_are_numbered() {
         let update = updates.next().await.unwrap().unwrap();
         assert!(update.seq > last);
         last = update.seq;
+        assert!(update.task.inputs_asked.is_empty() && update.task.inputs_sent.is_empty());
+        assert_eq!(update.task.task_id, task.task_id);
         if update.task.is_terminal() {
             break;
         }

@@ -8,8 +8,7 @@ use stationthis_core::store::MemoryStore;
 use stationthis_core::task::event::Event;
 use stationthis_core::task::report::RunStatus;
 use stationthis_core::testkit::{ANY_RUN, ScriptedProvider};
-use stationthis_core::{Clock, Retry, TaskRecord};
-use stationthis_core::{RunId, RunRequest, TaskStatus, ToolId};
+use stationthis_core::{Retry, RunId, RunRequest, TaskRecord, TaskStatus, ToolId};
 
 use crate::bench::{Bench, caller, inputs, report};
 

@@ -305,4 +305,10 @@ async fn requests_are_the_same_by_the_names_of_their_files() {
     assert_eq!(ada.run(request(&cat)).await.unwrap().task_id, first.task_id);
     assert_eq!(ada.run(request(&dog)).await.unwrap_err().kind(), ErrorKind::Conflict);
     assert_eq!(stage.provider.script().uploaded.len(), 1);
+    // A client that repeats its request for want of an answer is not told that its file has ended meanwhile.
+    stage.shelf.files.lock().unwrap().clear();
+    assert_eq!(ada.run(request(&cat)).await.unwrap().task_id, first.task_id);
+    assert_eq!(ada.run(request(&dog)).await.unwrap_err().kind(), ErrorKind::Conflict);
+    let anew = request(&cat).with_idempotency_key(Some(IdempotencyKey::new("tap-2").unwrap()));
+    assert_eq!(ada.run(anew).await.unwrap_err().kind(), ErrorKind::InvalidInput);
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde_json::json;
 use stationthis_core::store::Total;
 use stationthis_core::{Error, ErrorKind, Result, ToolId, Usd};
@@ -28,7 +29,7 @@ pub async fn costs(config: &Config, args: &CostsArgs) -> anyhow::Result<()> {
     desk.close().await?;
     let costs = costs?;
     if args.station.json {
-        anstream::println!("{:#}", json!(costs));
+        anstream::println!("{:#}", json!(grouped(&costs, &args.by)?));
     } else {
         anstream::println!("{}", chart(&costs, &args.by, &slugs)?);
     }
@@ -36,31 +37,75 @@ pub async fn costs(config: &Config, args: &CostsArgs) -> anyhow::Result<()> {
 }
 
 /// One sum.
-#[derive(Default)]
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Sum {
     tasks: u64,
-    unknown: u64,
     cost_usd: Usd,
+    unknown: u64,
 }
 
-/// A line for each sum with a bar beside it, and the whole below.
-fn chart(costs: &Costs, by: &[CostsBy], slugs: &BTreeMap<ToolId, String>) -> Result<String> {
-    let mut sums: BTreeMap<Vec<String>, Sum> = BTreeMap::new();
+/// A sum, and what it is of.
+#[derive(Serialize)]
+struct Row {
+    #[serde(flatten)]
+    of: BTreeMap<&'static str, String>,
+    #[serde(flatten)]
+    sum: Sum,
+}
+
+#[derive(Serialize)]
+struct Grouped {
+    totals: Vec<Row>,
+    #[serde(flatten)]
+    whole: Sum,
+}
+
+/// Adds up what has the same key.
+fn sums<K: Ord>(costs: &Costs, key: impl Fn(&Total) -> K) -> Result<BTreeMap<K, Sum>> {
+    let mut sums: BTreeMap<K, Sum> = BTreeMap::new();
     for total in &costs.totals {
-        let sum = sums.entry(by.iter().map(|part| label(total, *part, slugs)).collect()).or_default();
+        let sum = sums.entry(key(total)).or_default();
         let too_large = || Error::new(ErrorKind::Corrupt, "add up costs").with_message("The sum is out of range.");
         sum.tasks += total.tasks;
         sum.unknown += total.unknown;
         sum.cost_usd = sum.cost_usd.checked_add(total.cost_usd).ok_or_else(too_large)?;
     }
+    Ok(sums)
+}
+
+/// The same form as the host's [`Costs`], with sums of what is asked for.
+fn grouped(costs: &Costs, by: &[CostsBy]) -> Result<Grouped> {
+    let of = |total: &Total| by.iter().map(|part| field(total, *part)).collect();
+    let totals = sums(costs, of)?.into_iter().map(|(of, sum)| Row { of, sum }).collect();
+    Ok(Grouped { totals, whole: whole(costs) })
+}
+
+const fn whole(costs: &Costs) -> Sum {
+    Sum { tasks: costs.tasks, cost_usd: costs.cost_usd, unknown: costs.unknown }
+}
+
+/// A field of [`Total`], and its value.
+fn field(total: &Total, part: CostsBy) -> (&'static str, String) {
+    match part {
+        CostsBy::Day => total.day.clone().map_or_else(|| ("month", total.month.clone()), |day| ("day", day)),
+        CostsBy::Month => ("month", total.month.clone()),
+        CostsBy::Caller => ("caller", total.caller.to_string()),
+        CostsBy::Tool => ("toolId", total.tool_id.to_string()),
+    }
+}
+
+/// A line for each sum with a bar beside it, and the whole below.
+fn chart(costs: &Costs, by: &[CostsBy], slugs: &BTreeMap<ToolId, String>) -> Result<String> {
+    let labels = |total: &Total| by.iter().map(|part| label(total, *part, slugs)).collect::<Vec<_>>();
+    let sums = sums(costs, labels)?;
     let largest = sums.values().map(|sum| sum.cost_usd).max().unwrap_or_default();
     let rows = sums.into_iter().map(|(labels, sum)| row(labels, &sum, bar(sum.cost_usd, largest)));
     let mut labels = vec![String::new(); by.len()];
     if let Some(first) = labels.first_mut() {
         "all".clone_into(first);
     }
-    let whole = Sum { tasks: costs.tasks, unknown: costs.unknown, cost_usd: costs.cost_usd };
-    let all = row(labels, &whole, String::new());
+    let all = row(labels, &whole(costs), String::new());
     let headings = by.iter().map(|part| heading(*part)).chain(["TASKS", "UNKNOWN", "COST", ""]);
     Ok(columns(headings, rows.chain([all])).trim_fmt())
 }
@@ -132,6 +177,33 @@ mod tests {
         let slugs = BTreeMap::from([("comfydeploy:a".parse().unwrap(), "portrait".to_owned())]);
         let charts: Vec<String> = by.iter().map(|by| chart(&costs(), by, &slugs).unwrap()).collect();
         insta::assert_snapshot!(charts.join("\n\n"));
+    }
+
+    #[test]
+    fn programs_are_given_the_same_sums() {
+        let check = |by: &[CostsBy], expected: serde_json::Value| {
+            let grouped = json!(grouped(&costs(), by).unwrap());
+            assert_eq!(grouped["totals"], expected);
+            let whole = json!({ "tasks": 8, "unknown": 1, "costUsd": "1.750000001" });
+            assert!(whole.as_object().unwrap().iter().all(|(name, value)| grouped[name] == *value), "{grouped}");
+        };
+        check(
+            &[CostsBy::Caller],
+            json!([
+                { "caller": "ada", "tasks": 6, "costUsd": "1.750000001", "unknown": 0 },
+                { "caller": "bob", "tasks": 2, "costUsd": "0.000000000", "unknown": 1 },
+            ]),
+        );
+        // What is known by its month alone stands beside the days.
+        check(
+            &[CostsBy::Day, CostsBy::Tool],
+            json!([
+                { "day": "2026-11-24", "toolId": "comfydeploy:a", "tasks": 2, "costUsd": "1.000000001", "unknown": 0 },
+                { "day": "2026-11-24", "toolId": "comfydeploy:b", "tasks": 2, "costUsd": "0.000000000", "unknown": 1 },
+                { "day": "2026-11-25", "toolId": "comfydeploy:b", "tasks": 2, "costUsd": "0.250000000", "unknown": 0 },
+                { "month": "2026-10", "toolId": "comfydeploy:a", "tasks": 2, "costUsd": "0.500000000", "unknown": 0 },
+            ]),
+        );
     }
 
     #[test]

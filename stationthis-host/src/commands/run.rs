@@ -39,7 +39,8 @@ pub async fn run(config: &Config, args: &RunArgs) -> anyhow::Result<()> {
     desk.close().await?;
     let (task, saved) = done?;
     report::print(&task, &saved, args.station.json)?;
-    if let Some(terminal) = Terminal::detect().filter(|_| !args.station.json && !args.no_preview) {
+    let shows = !args.station.json && !args.no_preview && !saved.is_empty();
+    if let Some(terminal) = shows.then(Terminal::detect).flatten() {
         for path in &saved {
             terminal.show(path, std::io::stdout())?;
         }

@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 pub(crate) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
 const JSON: &str = "application/json";
+const FORM: &str = "multipart/form-data";
 
 /// A media type and what stands in it.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +81,12 @@ impl Answer {
         Self { status, text, content: Some(Content { media, schema: None }), headers: &[] }
     }
 
+    /// Server-sent events, as `T` describes them.
+    pub(crate) const fn events<T: JsonSchema>(status: u16, text: &'static str) -> Self {
+        let content = Content { media: "text/event-stream", schema: Some(schema_of::<T>) };
+        Self { status, text, content: Some(content), headers: &[] }
+    }
+
     /// With headers that clients should know of.
     pub(crate) const fn with_headers(mut self, headers: &'static [Header]) -> Self {
         self.headers = headers;
@@ -122,8 +129,13 @@ impl About {
 
     /// It takes a form whose parts are fields of `T`.
     pub(crate) const fn form<T: JsonSchema>(mut self) -> Self {
-        self.body = Some(Content { media: "multipart/form-data", schema: Some(schema_of::<T>) });
+        self.body = Some(Content { media: FORM, schema: Some(schema_of::<T>) });
         self
+    }
+
+    /// Does it take a form, and so a file?
+    pub(crate) fn takes_form(&self) -> bool {
+        self.body.is_some_and(|body| body.media == FORM)
     }
 
     /// It takes a body of another kind, or none.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use stationthis_core::{ErrorKind, TaskId};
@@ -11,6 +11,8 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::http::problem::Problem;
+use crate::http::routes::{ROUTES, Route};
+use crate::http::server::ServerLimits;
 use crate::http::trace_context::TraceContext;
 use crate::metrics;
 
@@ -20,13 +22,38 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longer ids from outside are replaced: they go into every log line.
 const REQUEST_ID_CHARS_MAX: usize = 128;
 
+/// The longest that requests may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestTimes {
+    any: Duration,
+    /// One that sends a file.
+    upload: Duration,
+}
+
+impl RequestTimes {
+    /// With what an upload may take besides.
+    pub(crate) const fn new(limits: &ServerLimits, upload_time: Duration) -> Self {
+        Self { any: limits.request_timeout, upload: limits.request_timeout.saturating_add(upload_time) }
+    }
+
+    fn of(self, method: &Method, route: Option<&MatchedPath>) -> Duration {
+        let is_it = |known: &Route| {
+            known.about.takes_form()
+                && known.method == method
+                && route.is_some_and(|route| known.path == route.as_str())
+        };
+        if ROUTES.iter().any(is_it) { self.upload } else { self.any }
+    }
+}
+
 /// The outermost layer, with the longest a request may take. An id that the client sent is kept when it is harmless, else
 /// one is made.
-pub(crate) async fn surround(State(timeout): State<Duration>, request: Request, next: Next) -> Response {
+pub(crate) async fn surround(State(times): State<RequestTimes>, request: Request, next: Next) -> Response {
     let id = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok()).filter(|id| harmless(id));
     let id = id.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let timeout = times.of(&method, route.as_ref());
     let began = Instant::now();
     // The path only: a query may hold a callback token. The task is named by a handler that knows it.
     let empty = tracing::field::Empty;

@@ -1,6 +1,7 @@
 //! The routes and the layers around them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{FromRef, Request};
@@ -18,13 +19,14 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 use crate::files::Files;
 use crate::housekeeping::Backups;
 use crate::http::cors::{self, Origin};
+use crate::http::frame::{self, RequestTimes};
 use crate::http::health::HostId;
 use crate::http::limits::CallerLimits;
 use crate::http::openapi::OpenApi;
 use crate::http::problem::Problem;
 use crate::http::routes::{ROUTES, Scope};
 use crate::http::server::ServerLimits;
-use crate::http::{asker, auth, frame, health};
+use crate::http::{asker, auth, files, health};
 use crate::keys::ApiKeys;
 use crate::metrics::Metrics;
 use crate::outputs::Outputs;
@@ -192,9 +194,11 @@ pub fn router(station: Station, config: &HttpConfig) -> Router {
     let (backups, metrics) = (config.backups.clone(), config.metrics.clone());
     let (files, outputs) = (config.files.clone(), config.outputs.clone());
     let host_id = HostId(config.host_id.clone());
+    let upload_time = files.as_ref().map_or(Duration::ZERO, files::upload_time);
     let openapi = Arc::default();
     let face = Face { station, keys, backups, metrics, files, outputs, openapi, host_id };
-    surround(all, face, &config.server, &config.cors_origins)
+    let times = RequestTimes::new(&config.server, upload_time);
+    surround(all, face, &config.server, times, &config.cors_origins)
 }
 
 /// Only `/healthz` of a host that does not run, for the time of a question whether it would be reached.
@@ -215,7 +219,9 @@ pub fn webhook_router(station: Station) -> Router {
         openapi: Arc::default(),
         host_id: HostId::default(),
     };
-    surround(routes_outside(Scope::Provider), face, &ServerLimits::default(), &[])
+    let limits = ServerLimits::default();
+    let times = RequestTimes::new(&limits, Duration::ZERO);
+    surround(routes_outside(Scope::Provider), face, &limits, times, &[])
 }
 
 /// The routes of a scope below a prefix, which they answer for the whole of.
@@ -235,7 +241,13 @@ fn routes_outside(scope: Scope) -> Router<Face> {
     outside.fold(Router::new(), |router, route| router.route(route.path, (route.handler)(route.filter)))
 }
 
-fn surround(routes: Router<Face>, face: Face, limits: &ServerLimits, origins: &[Origin]) -> Router {
+fn surround(
+    routes: Router<Face>,
+    face: Face,
+    limits: &ServerLimits,
+    times: RequestTimes,
+    origins: &[Origin],
+) -> Router {
     let nosniff = HeaderName::from_static("x-content-type-options");
     routes
         .fallback(not_found)
@@ -251,7 +263,7 @@ fn surround(routes: Router<Face>, face: Face, limits: &ServerLimits, origins: &[
         .layer(from_fn(frame::text_path))
         // Around the gate: a browser asks what it may do before it sends the key.
         .layer(option_layer(cors::layer(origins)))
-        .layer(from_fn_with_state(limits.request_timeout, frame::surround))
+        .layer(from_fn_with_state(times, frame::surround))
 }
 
 async fn not_found() -> Response {

@@ -27,7 +27,8 @@ pub struct ServerLimits {
     pub head_timeout: Duration,
     /// The longest pause between two pieces of a request's body.
     pub body_pause: Duration,
-    /// The longest a request may take, its body included.
+    /// The longest a request may take, its body included; one that sends a file may take longer, by the size that a file
+    /// may have.
     pub request_timeout: Duration,
     /// How long a client may take nothing of an answer that is there.
     pub write_pause: Duration,

@@ -1,5 +1,9 @@
 //! Pictures inside a terminal that can show them.
 
+#[cfg(unix)]
+mod asking;
+mod sixel;
+
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
@@ -19,19 +23,37 @@ pub enum Terminal {
     Kitty,
     /// iTerm's: iTerm2, WezTerm, mintty, VS Code.
     ITerm,
+    /// Sixel: foot, xterm, mlterm, Windows Terminal and others that say so when they are asked.
+    Sixel,
 }
 
 impl Terminal {
-    /// The terminal that standard output is, by what it says of itself in the environment.
+    /// The terminal that standard output is: by what it says of itself in the environment, else by its answer, for which
+    /// it has half a second.
     #[must_use]
     pub fn detect() -> Option<Self> {
-        if std::io::stdout().is_terminal() { Self::named(&|name| std::env::var(name).ok()) } else { None }
+        if !std::io::stdout().is_terminal() {
+            return None;
+        }
+        let variable = |name: &str| std::env::var(name).ok();
+        Self::named(&variable).or_else(|| Self::asked(&variable))
+    }
+
+    /// By the terminal's answer, where a question does no harm.
+    fn asked(variable: &dyn Fn(&str) -> Option<String>) -> Option<Self> {
+        let mute = matches!(variable("TERM").as_deref(), None | Some("" | "dumb" | "linux"));
+        if mute || is_multiplexed(variable) || !std::io::stdin().is_terminal() {
+            return None;
+        }
+        #[cfg(unix)]
+        return asking::draws_sixel().then_some(Self::Sixel);
+        #[cfg(not(unix))]
+        None
     }
 
     fn named(variable: &dyn Fn(&str) -> Option<String>) -> Option<Self> {
         let value = |name: &str| variable(name).unwrap_or_default();
-        // A multiplexer between us and the terminal swallows or garbles pictures.
-        if !value("TMUX").is_empty() || value("TERM").starts_with("screen") {
+        if is_multiplexed(variable) {
             return None;
         }
         match value("TERM_PROGRAM").as_str() {
@@ -68,9 +90,16 @@ impl Terminal {
                 let (size, text) = (bytes.len(), BASE64_STANDARD.encode(bytes));
                 Some(format!("\x1b]1337;File=inline=1;size={size};preserveAspectRatio=1:{text}\x07"))
             }
+            Self::Sixel => sixel::escape(bytes),
             Self::Kitty | Self::ITerm => None,
         }
     }
+}
+
+/// A multiplexer between us and the terminal swallows or garbles pictures.
+fn is_multiplexed(variable: &dyn Fn(&str) -> Option<String>) -> bool {
+    let value = |name: &str| variable(name).unwrap_or_default();
+    !value("TMUX").is_empty() || value("TERM").starts_with("screen")
 }
 
 fn is_png(bytes: &[u8]) -> bool {

@@ -99,7 +99,7 @@ fn media(task: &TaskRecord, output: &Output) -> Option<Media> {
     let dot = if ending.is_empty() { "" } else { "." };
     let filename = format!("{}-{}{dot}{ending}", task.tool_name, output.order);
     let mime = if is_media_type(mime) { mime.to_owned() } else { "application/octet-stream".to_owned() };
-    let source = if may_link(url, form) { Source::Link(url.clone()) } else { Source::Fetched(url.clone()) };
+    let source = if may_link(url, form) { Source::Link } else { Source::Fetched }(Box::new(output.clone()));
     Some(Media { task: task.task_id, form, source, filename, mime })
 }
 

@@ -1,7 +1,7 @@
 //! Files that somebody sent, as inputs of a tool.
 
 use serde_json::{Map, Value};
-use stationthis_core::{CallerId, Error, ErrorKind, Result, Timestamp, ToolDefinition};
+use stationthis_core::{CallerId, Error, ErrorKind, Result, ToolDefinition};
 
 use crate::face::input::{Fields, Media};
 use crate::files::StoredFile;
@@ -79,31 +79,24 @@ fn fits(media: Media, mime: &str) -> bool {
     }
 }
 
-/// Fetches the files, keeps them as the caller's and puts them into the inputs; their ids. Nobody but the host ever sees
-/// their addresses at Telegram, which hold the bot's token.
+/// Fetches the files, keeps them as the caller's and puts them into the inputs. Nobody but the host ever sees their
+/// addresses at Telegram, which hold the bot's token.
+///
+/// Files of a request that is not taken stay until their end: another task may wait with the same picture.
 ///
 /// # Errors
 /// `InvalidInput` or `TooLarge` with a sentence for who sent them; `Unavailable` when Telegram does not give them;
-/// `StoreUnavailable`. None is kept then.
+/// `StoreUnavailable`.
 pub(crate) async fn keep(
     post: &Post,
     caller: &CallerId,
     tool: &ToolDefinition,
     inputs: &mut Map<String, Value>,
     assigned: Vec<(String, Attachment)>,
-) -> Result<Vec<String>> {
+) -> Result<()> {
     let fields = Fields::of(tool);
-    let mut kept = Vec::with_capacity(assigned.len());
     for (name, file) in assigned {
-        let stored = match fetched(post, caller, &file).await {
-            Ok(stored) => stored,
-            Err(error) => {
-                forget(post, caller, &kept).await;
-                return Err(error);
-            }
-        };
-        kept.push(stored.file_id);
-        let value = Value::String(stored.uri);
+        let value = Value::String(fetched(post, caller, &file).await?.uri);
         let is_list = fields.iter().any(|field| field.name == name && field.kind.is_list());
         match inputs.get_mut(&name) {
             Some(Value::Array(list)) => list.push(value),
@@ -111,17 +104,7 @@ pub(crate) async fn keep(
             _ => drop(inputs.insert(name, value)),
         }
     }
-    Ok(kept)
-}
-
-/// Removes files of a request that was not taken.
-pub(crate) async fn forget(post: &Post, caller: &CallerId, kept: &[String]) {
-    for id in kept {
-        if let Err(error) = post.files.remove(caller, id, Timestamp::now()).await {
-            // It goes by itself, in a day.
-            tracing::debug!(%error, "a file that nobody needs was not removed");
-        }
-    }
+    Ok(())
 }
 
 async fn fetched(post: &Post, caller: &CallerId, file: &Attachment) -> Result<StoredFile> {

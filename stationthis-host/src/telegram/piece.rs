@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use stationthis_core::TaskId;
+use stationthis_core::task::output::Output;
 
 use crate::telegram::address::Place;
 
@@ -42,10 +43,10 @@ pub(crate) enum Form {
 /// Where a file comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Source {
-    /// Telegram fetches it itself.
-    Link(String),
-    /// The host fetches it and sends it on.
-    Fetched(String),
+    /// Telegram fetches it itself, by the URL of this output.
+    Link(Box<Output>),
+    /// The host fetches this output and sends it on.
+    Fetched(Box<Output>),
     /// It is here.
     Bytes(Vec<u8>),
 }
@@ -151,7 +152,7 @@ impl Media {
     /// What the fields call it by: its URL, or the part of the upload that holds it.
     fn reference(&self, index: usize) -> String {
         match &self.source {
-            Source::Link(url) => url.clone(),
+            Source::Link(output) => output.url.clone().unwrap_or_default(),
             Source::Fetched(_) | Source::Bytes(_) => format!("attach://{}", part(index)),
         }
     }
@@ -159,7 +160,7 @@ impl Media {
     /// The same file, fetched by the host and sent on.
     pub(crate) fn fetched(&self) -> Self {
         match &self.source {
-            Source::Link(url) => Self { source: Source::Fetched(url.clone()), ..self.clone() },
+            Source::Link(output) => Self { source: Source::Fetched(output.clone()), ..self.clone() },
             Source::Fetched(_) | Source::Bytes(_) => self.clone(),
         }
     }
@@ -167,7 +168,7 @@ impl Media {
     /// Where it is, when it is not here.
     pub(crate) fn url(&self) -> Option<&str> {
         match &self.source {
-            Source::Link(url) | Source::Fetched(url) => Some(url),
+            Source::Link(output) | Source::Fetched(output) => output.url.as_deref(),
             Source::Bytes(_) => None,
         }
     }

@@ -4,22 +4,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt;
-use reqwest::{Body, Response};
+use reqwest::Body;
 use serde_json::{Value, json};
-use stationthis_core::TaskId;
 use stationthis_core::station::Station;
-use stationthis_core::task::output::{Output, OutputKind};
+use stationthis_core::task::output::Output;
+use stationthis_core::{Error, ErrorKind, Result, TaskId};
 
 use crate::files::Files;
-use crate::outgoing::GuardedClient;
+use crate::outputs::Outputs;
 use crate::telegram::address::Place;
 use crate::telegram::api::{Attached, BotApi, CallError, Called};
 use crate::telegram::book::Book;
 use crate::telegram::pace::Pace;
 use crate::telegram::piece::{Media, Piece, Source, part};
-
-/// How long fetching an output and sending it on may take; see the limits of size.
-const FETCH_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(300);
 
 /// Tries of one message: a wait that Telegram asked for, a move of the chat, a lost topic, and one more.
 const TRIES: usize = 4;
@@ -30,14 +27,17 @@ pub(crate) struct Post {
     pub(crate) api: BotApi,
     pub(crate) pace: Pace,
     pub(crate) book: Book,
-    /// Fetches outputs.
-    pub(crate) downloads: GuardedClient,
+    /// Fetches what tools gave.
+    pub(crate) outputs: Outputs,
     /// Keeps what people send.
     pub(crate) files: Files,
     /// Knows where outputs are now. There only while the bot is at work: the station holds the notifier, which holds this,
     /// and neither would ever end.
     pub(crate) station: Mutex<Option<Station>>,
 }
+
+/// What came of sending something.
+pub(crate) type Sent<T> = std::result::Result<T, Unsent>;
 
 /// Why a piece was not sent.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub(crate) enum Unsent {
     Call(CallError),
     /// The file is larger than may be sent.
     TooLarge,
-    /// The file cannot be fetched. Why, in a sentence without the address.
+    /// The file cannot be fetched now. Why, in a sentence without the address.
     Unfetched(String),
 }
 
@@ -61,7 +61,7 @@ impl std::fmt::Display for Unsent {
         match self {
             Self::Call(error) => error.fmt(f),
             Self::TooLarge => f.write_str("The file is too large."),
-            Self::Unfetched(reason) => write!(f, "The file cannot be fetched: {reason}"),
+            Self::Unfetched(sentence) => f.write_str(sentence),
         }
     }
 }
@@ -85,7 +85,7 @@ impl Post {
     }
 
     /// Sends a piece once, in the pace of its chat; the id of the (first) message. Files are opened anew for each try.
-    pub(crate) async fn send(&self, mut place: Place, piece: &Piece) -> Result<i64, Unsent> {
+    pub(crate) async fn send(&self, mut place: Place, piece: &Piece) -> Sent<i64> {
         let mut tries = TRIES;
         loop {
             tries -= 1;
@@ -137,7 +137,7 @@ impl Post {
         }
     }
 
-    async fn call(&self, piece: &Piece, place: Place) -> Result<i64, Unsent> {
+    async fn call(&self, piece: &Piece, place: Place) -> Sent<i64> {
         let mut files = Vec::new();
         let over = Arc::new(AtomicBool::new(false));
         for (index, media) in piece.media().iter().enumerate() {
@@ -157,55 +157,48 @@ impl Post {
     }
 
     /// The file as a part of an upload; nothing for one that Telegram fetches itself.
-    async fn attached(&self, media: &Media, index: usize, over: &Arc<AtomicBool>) -> Result<Option<Attached>, Unsent> {
+    async fn attached(&self, media: &Media, index: usize, over: &Arc<AtomicBool>) -> Sent<Option<Attached>> {
         let (content, bytes) = match &media.source {
             Source::Link(_) => return Ok(None),
             Source::Bytes(bytes) => (Body::from(bytes.clone()), Some(bytes.len() as u64)),
-            Source::Fetched(url) => self.opened(url, media, Arc::clone(over)).await?,
+            Source::Fetched(output) => self.opened(output, media, Arc::clone(over)).await?,
         };
         let (filename, mime) = (media.filename.clone(), media.mime.clone());
         Ok(Some(Attached { part: part(index), filename, mime, content, bytes }))
     }
 
-    /// The content behind a URL, as a stream that breaks off beyond the most that may be sent, and then says so.
-    async fn opened(&self, url: &str, media: &Media, over: Arc<AtomicBool>) -> Result<(Body, Option<u64>), Unsent> {
+    /// The content of an output, as a stream that breaks off beyond the most that may be sent, and then says so.
+    async fn opened(&self, output: &Output, media: &Media, over: Arc<AtomicBool>) -> Sent<(Body, Option<u64>)> {
         let most = media.form.bytes_max();
-        let mut answer = self.get(url).await?;
-        // Storages answer so when a signature has ended; an answer may be hours late.
-        if matches!(answer.status().as_u16(), 403 | 404 | 410)
-            && let Some(fresh) = self.renewed(url, media.task).await
-        {
-            answer = self.get(&fresh).await?;
-        }
-        if !answer.status().is_success() {
-            return Err(Unsent::Unfetched(format!("it answers {}.", answer.status().as_u16())));
-        }
-        let length = answer.content_length();
-        if length.is_some_and(|length| length > most) {
+        let fetched = self.outputs.fetch_known(output.clone(), None, self.outputs_now(media.task)).await;
+        let fetched = fetched.map_err(|error| unfetched(&error))?;
+        if fetched.bytes.is_some_and(|bytes| bytes > most) {
             return Err(Unsent::TooLarge);
         }
-        if length.is_some() {
-            return Ok((Body::from(answer), length));
-        }
         let mut seen = 0_u64;
-        let content = answer.bytes_stream().map(move |chunk| {
-            let chunk = chunk.map_err(|error| std::io::Error::other(error.without_url()))?;
-            seen = seen.saturating_add(chunk.len() as u64);
+        let content = fetched.content.map(move |piece| {
+            let piece = piece?;
+            seen = seen.saturating_add(piece.len() as u64);
             over.fetch_or(seen > most, Ordering::Relaxed);
-            if seen > most { Err(std::io::Error::other("too large")) } else { Ok(chunk) }
+            if seen > most { Err(Error::new(ErrorKind::TooLarge, "send output")) } else { Ok(piece) }
         });
-        Ok((Body::wrap_stream(content), None))
+        Ok((Body::wrap_stream(content), fetched.bytes))
     }
 
-    async fn get(&self, url: &str) -> Result<Response, Unsent> {
-        self.downloads.get(url, FETCH_TIMEOUT).await.map_err(|e| Unsent::Unfetched(e.to_string()))
+    /// What the service has of a task now.
+    async fn outputs_now(&self, task: TaskId) -> Result<Vec<Output>> {
+        let station = self.station.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let idle = || {
+            Error::new(ErrorKind::Unavailable, "renew output")
+                .with_message("The output cannot be fetched: its URL has ended, and the bot is not at work.")
+        };
+        station.ok_or_else(idle)?.admin().outputs_now(task).await
     }
+}
 
-    /// The URL under which the service has an output now.
-    async fn renewed(&self, url: &str, task: TaskId) -> Option<String> {
-        let known = Output::file(OutputKind::File, url);
-        let station = self.station.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-        let now = station.admin().outputs_now(task).await.ok()?;
-        now.into_iter().find(|output| output.same_as(&known))?.url
+fn unfetched(error: &Error) -> Unsent {
+    match error.kind() {
+        ErrorKind::TooLarge => Unsent::TooLarge,
+        _ => Unsent::Unfetched(error.message().map_or_else(|| error.to_string(), str::to_owned)),
     }
 }

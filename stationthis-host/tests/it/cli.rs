@@ -188,6 +188,7 @@ fn a_refresh_is_told_and_costs_are_charted() {
     json_of(&run(dir.path(), &["run", "sdxl-portrait", "--sim", "--json"]));
     let days = json_of(&run(dir.path(), &["costs", "--sim", "--json", "--by", "day"]));
     assert_eq!(days["totals"][0]["day"].as_str().unwrap().len(), 10, "{days}");
+    assert_eq!(days["totals"][0]["caller"], serde_json::Value::Null, "it is the sum of all");
     let text = stdout(&run(dir.path(), &["costs", "--sim", "--by", "caller"]));
     assert!(text.contains("CALLER") && text.contains("local") && text.contains('█'), "{text}");
 }

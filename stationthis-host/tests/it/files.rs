@@ -7,6 +7,7 @@ use stationthis_comfydeploy::sim::{SimConfig, SimTiming};
 use stationthis_host::app::Service;
 
 use crate::bench::{Bench, answer, config, kind};
+use crate::keys::key_of;
 
 pub const PNG: &[u8] = b"\x89PNG\r\n\x1a\n0000";
 
@@ -43,6 +44,24 @@ async fn a_file_is_kept_shown_used_and_removed() {
     assert_eq!(headers["content-length"], "12");
     assert_eq!(headers["content-disposition"], "inline; filename*=UTF-8''my%20cat.png");
     assert_eq!(headers["x-content-type-options"], "nosniff");
+
+    assert_eq!(headers["accept-ranges"], "bytes");
+    let part = async |range: &str| {
+        let asked = bench.request(Method::GET, &format!("{path}/content")).header("range", range);
+        let got = asked.send().await.unwrap();
+        let said = got.headers().get("content-range").map(|value| value.to_str().unwrap().to_owned());
+        (got.status().as_u16(), said, got.headers()["content-length"].clone(), got.bytes().await.unwrap())
+    };
+    for (range, status, said, content) in [
+        ("bytes=1-3", 206, Some("bytes 1-3/12"), &PNG[1..4]),
+        ("bytes=8-", 206, Some("bytes 8-11/12"), &PNG[8..]),
+        ("bytes=-2", 206, Some("bytes 10-11/12"), &PNG[10..]),
+        ("bytes=12-", 416, Some("bytes */12"), b""),
+        ("bytes=0-0,3-4", 200, None, PNG),
+    ] {
+        let expected = (status, said.map(str::to_owned), content.len().into(), content.to_vec().into());
+        assert_eq!(part(range).await, expected, "{range}");
+    }
 
     let task = bench.run(TOOL, json!({ "input_image": file["uri"] })).await;
     let task = bench.ended(&task).await;
@@ -107,10 +126,43 @@ async fn what_is_no_file_is_refused_and_leaves_nothing() {
     }
     let left = || std::fs::read_dir(bench.dir.path().join("sim/files")).unwrap().count();
     assert_eq!(left(), 0);
-    for _ in 0..2 {
-        assert_eq!(answer(post().multipart(form(mib(1), "image/png"))).await.0, 201);
+    for n in 0..2 {
+        let mut content = mib(1);
+        content[100] = n;
+        assert_eq!(answer(post().multipart(form(content, "image/png"))).await.0, 201);
     }
     let (status, problem) = answer(post().multipart(form(PNG, "image/png"))).await;
     assert_eq!((status.as_u16(), kind(&problem)), (413, "too-large"), "the quota");
     assert_eq!(left(), 4);
+    let again = post().multipart(form(mib(1), "image/png"));
+    assert_eq!(answer(again).await.0, 201, "what is here needs no room");
+    assert_eq!(left(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_repeated_with_the_same_upload_is_the_same_request() {
+    let bench = Bench::new().await;
+    let ((ada, _), (eve, _)) = (key_of(&bench, "ada").await, key_of(&bench, "eve").await);
+    let request =
+        |key: &str, method, path: &str| bench.http.request(method, format!("{}{path}", bench.base)).bearer_auth(key);
+    let upload = async |key: &str| keep(request(key, Method::POST, FILES)).await;
+    let run = async |file: &Value| {
+        let body = json!({ "inputs": { "input_image": file["uri"] } });
+        let request = request(&ada, Method::POST, &format!("/api/internal/run/{TOOL}"));
+        answer(request.header("idempotency-key", "tap-1").json(&body)).await
+    };
+    let first = upload(&ada).await;
+    let (status, task) = run(&first).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{task}");
+    let again = upload(&ada).await;
+    assert_eq!(again["fileId"], first["fileId"]);
+    let (_, same) = run(&again).await;
+    assert_eq!(same["taskId"], task["taskId"], "{same}");
+    assert_ne!(upload(&eve).await["fileId"], first["fileId"], "another's file of the same content");
+    // And when the file is gone.
+    let path = format!("{FILES}/{}", first["fileId"].as_str().unwrap());
+    let gone = request(&ada, Method::DELETE, &path).send().await.unwrap();
+    assert_eq!(gone.status(), StatusCode::NO_CONTENT);
+    let (_, same) = run(&first).await;
+    assert_eq!(same["taskId"], task["taskId"], "{same}");
 }

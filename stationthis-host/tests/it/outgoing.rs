@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use serde_json::{Map, Value, json};
 use stationthis_comfydeploy::sim::{SimConfig, SimTiming};
@@ -194,14 +194,23 @@ async fn check_downloads(victim: &Receiver) {
     let (origin, patience) = (format!("http://{}", victim.address), Duration::from_secs(5));
     let output = format!("{origin}/view?name=a.png");
     let guarded = GuardedClient::new(Guard::default()).unwrap();
-    let error = guarded.get(&output, patience).await.unwrap_err();
+    let error = guarded.fetch(&output, HeaderMap::new(), patience).await.unwrap_err();
     assert!(error.to_string().contains("private"), "{error}");
     assert!(!victim.was_called());
-    let trusting = GuardedClient::new(Guard::default().trusting(&origin.parse().unwrap())).unwrap();
-    assert!(trusting.get(&output, patience).await.unwrap().status().is_success());
+    let trusting = guarded.trusting(&origin.parse().unwrap());
+    assert!(trusting.fetch(&output, HeaderMap::new(), patience).await.unwrap().status().is_success());
     assert_eq!(victim.call().path, "/view");
+    assert!(
+        guarded.fetch(&output, HeaderMap::new(), patience).await.is_err(),
+        "the one that it was made of trusts nobody more"
+    );
+    assert!(!victim.was_called());
     victim.set(Manner::With(StatusCode::FOUND, header::LOCATION, "http://169.254.169.254/".to_owned()));
-    assert_eq!(trusting.get(&output, patience).await.unwrap().status(), StatusCode::FOUND, "it is not followed");
+    assert_eq!(
+        trusting.fetch(&output, HeaderMap::new(), patience).await.unwrap().status(),
+        StatusCode::FOUND,
+        "it is not followed"
+    );
 }
 
 #[test]

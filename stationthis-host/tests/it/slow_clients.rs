@@ -8,7 +8,8 @@ use axum::Router;
 use axum::routing::get;
 use stationthis_comfydeploy::ComfyDeploy;
 use stationthis_core::station::Station;
-use stationthis_core::{CallerId, Secret};
+use stationthis_core::{CallerId, Secret, Timestamp};
+use stationthis_host::files::{FileLimits, Files};
 use stationthis_host::http::server::{self, ServerLimits};
 use stationthis_host::http::{self, HttpConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,9 +27,14 @@ const NEVER: Duration = Duration::from_secs(3600);
 
 /// The routes of a station at rest, and one with a large answer.
 async fn serve(limits: ServerLimits) -> SocketAddr {
+    serve_with(limits, None).await
+}
+
+async fn serve_with(limits: ServerLimits, files: Option<Files>) -> SocketAddr {
     let provider = ComfyDeploy::builder(Secret::new("unused")).base_url("http://127.0.0.1:9").build().unwrap();
     let station = Station::builder().provider(Arc::new(provider)).build().unwrap();
     let config = HttpConfig::new(CallerId::new("local").unwrap()).with_server_limits(limits);
+    let config = files.into_iter().fold(config, HttpConfig::with_files);
     let router = http::router(station, &config);
     let router = Router::new().route("/large", get(|| async { vec![b'x'; LARGE_BYTES] })).merge(router);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -145,6 +151,55 @@ async fn a_client_that_is_slow_on_purpose_is_cut_off() {
         assert!(took <= Duration::from_secs(case.at_most), "{}: {took:?}", case.name);
     }
     assert!(health(address).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_stream_beats_until_its_key_is_to_be_checked_again() {
+    let address = serve(ServerLimits::default()).await;
+    let began = Instant::now();
+    let ask = "GET /api/internal/events HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    let mut client = connect(address, ask).await;
+    let mut said = String::new();
+    tokio::time::timeout(NEVER, client.read_to_string(&mut said)).await.expect("an end").unwrap();
+    assert!(said.starts_with("HTTP/1.1 200") && said.contains("event: ready"), "{said}");
+    let beats = said.matches(":\n\n").count();
+    assert!((59..=60).contains(&beats), "one each 15 s of 15 minutes: {beats}");
+    assert!((900..=930).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+}
+
+/// A file of 16 MiB may take 256 s longer than the 90 s of any request.
+#[tokio::test(start_paused = true)]
+async fn a_file_may_come_slowly_but_not_for_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = FileLimits::new(16 << 20, 16 << 20, NEVER);
+    let files = Files::open(dir.path(), limits, Timestamp::now()).unwrap();
+    let address = serve_with(ServerLimits::default(), Some(files)).await;
+    let head = |length: usize| {
+        format!(
+            "POST /api/internal/files HTTP/1.1\r\nhost: localhost\r\ncontent-type: multipart/form-data; boundary=x\r\n\
+             content-length: {length}\r\n\r\n"
+        )
+    };
+    let begin =
+        [b"--x\r\ncontent-disposition: form-data; name=\"file\"\r\n\r\n".as_slice(), crate::files::PNG].concat();
+    let end = b"\r\n--x--\r\n";
+    let began = Instant::now();
+    let mut client = connect(address, &head(begin.len() + 30 + end.len())).await;
+    client.write_all(&begin).await.unwrap();
+    for _ in 0..30 {
+        sleep(10 * SECOND).await;
+        client.write_all(b"a").await.unwrap();
+    }
+    client.write_all(end).await.unwrap();
+    let mut answer = [0; 12];
+    tokio::time::timeout(NEVER, client.read_exact(&mut answer)).await.expect("an answer").unwrap();
+    assert_eq!((&answer, began.elapsed().as_secs() >= 300), (b"HTTP/1.1 201", true));
+    let mut client = connect(address, &head(10_000)).await;
+    client.write_all(&begin).await.unwrap();
+    let (answer, took) = dribble(client, b"a", 10 * SECOND).await;
+    assert!(answer.starts_with("HTTP/1.1 504"), "{answer}");
+    assert!((346..=357).contains(&took.as_secs()), "{took:?}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "what broke off leaves nothing");
 }
 
 #[tokio::test(start_paused = true)]

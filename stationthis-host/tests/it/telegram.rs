@@ -34,6 +34,8 @@ use stationthis_core::{Secret, Timestamp};
 use stationthis_host::app::Service;
 use stationthis_host::config::Config;
 use stationthis_host::files::{FileLimits, Files};
+use stationthis_host::outgoing::{Guard, GuardedClient};
+use stationthis_host::outputs::Outputs;
 use stationthis_host::telegram::Limits;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -163,6 +165,11 @@ impl Scene {
 pub fn files(dir: &TempDir) -> Files {
     let limits = FileLimits::new(50 << 20, 1 << 30, std::time::Duration::from_secs(86_400));
     Files::open(dir.path().join("files"), limits, Timestamp::now()).unwrap()
+}
+
+/// What fetches outputs for it.
+pub fn outputs(guard: Guard) -> Outputs {
+    Outputs::new(GuardedClient::new(guard).unwrap())
 }
 
 fn config(dir: &TempDir, fake: &Fake, sim: &SimServer) -> Config {

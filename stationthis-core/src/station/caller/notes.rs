@@ -22,8 +22,21 @@ pub(super) fn check_metadata(metadata: &Map<String, Value>) -> Result<()> {
     if text.len() > METADATA_BYTES_MAX {
         return Err(refused("Metadata has at most 64 KiB."));
     }
-    // Stores differ on it, so it is refused here as in inputs. In JSON text it can only stand escaped.
-    if text.contains("\\u0000") { Err(refused("Metadata must not hold U+0000.")) } else { Ok(()) }
+    // Stores differ on it, so it is refused here as in inputs.
+    if metadata.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)) {
+        return Err(refused("Metadata must not hold U+0000."));
+    }
+    Ok(())
+}
+
+/// As deep as JSON is read at all, which is 128 levels.
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 pub(super) fn check_event_id(event: &str) -> Result<()> {

@@ -75,6 +75,10 @@ impl Data {
         self.tasks.get(&id).map(|row| &row.record)
     }
 
+    pub(super) fn find_by_key(&self, caller: &CallerId, key: &IdempotencyKey) -> Option<&TaskRecord> {
+        self.by_key.get(&(caller.clone(), key.clone())).and_then(|id| self.get(*id))
+    }
+
     pub(super) fn find_by_run(&self, provider: &ProviderId, run: &RunId) -> Option<&TaskRecord> {
         self.by_run.get(&(provider.clone(), run.clone())).and_then(|id| self.get(*id))
     }

@@ -8,13 +8,19 @@ use super::inbox;
 use super::outbox::{self, NoticeRow};
 use super::{signed, unsigned};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{ProviderId, RunId, TaskId};
+use crate::id::{CallerId, IdempotencyKey, ProviderId, RunId, TaskId};
 use crate::money::Usd;
 use crate::store::totals::ended_at;
 use crate::store::{Change, Committed, InboxOutcome, Inserted, LeaseChange, TaskPage, TaskQuery, run_taken};
 use crate::task::TaskRecord;
 use crate::task::event::TaskEvent;
 use crate::time::Timestamp;
+
+/// The JSON of the tasks of one page, before it ends early. Inputs may hold pictures, four megabytes a task: without it a
+/// page of five hundred would be two gigabytes in memory, for each reader.
+const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+const BY_KEY: &str = "SELECT record FROM task WHERE caller = ?1 AND idempotency_key = ?2";
 
 /// A record as it is written, made on the caller's thread: the writer's time is for the disk.
 pub(super) struct TaskRow {
@@ -120,8 +126,7 @@ impl ChangeRow {
 /// See [`TaskStore::insert`](crate::store::TaskStore::insert).
 pub(super) fn insert(conn: &Connection, row: &TaskRow) -> Ran<Inserted> {
     if let Some(key) = &row.key {
-        let known = "SELECT record FROM task WHERE caller = ?1 AND idempotency_key = ?2";
-        if let Some(first) = one(conn, known, params![row.caller, key])? {
+        if let Some(first) = one(conn, BY_KEY, params![row.caller, key])? {
             return Ok(Inserted::Duplicate(Box::new(first)));
         }
     }
@@ -219,13 +224,19 @@ pub(super) fn get(conn: &Connection, id: TaskId) -> Ran<Option<TaskRecord>> {
     one(conn, "SELECT record FROM task WHERE task_id = ?1", [id.as_bytes()])
 }
 
+/// See [`TaskStore::find_by_key`](crate::store::TaskStore::find_by_key).
+pub(super) fn find_by_key(conn: &Connection, caller: &CallerId, key: &IdempotencyKey) -> Ran<Option<TaskRecord>> {
+    one(conn, BY_KEY, [caller.as_str(), key.as_str()])
+}
+
 /// The task of a run.
 pub(super) fn find_by_run(conn: &Connection, provider: &ProviderId, run: &RunId) -> Ran<Option<TaskRecord>> {
     let sql = "SELECT record FROM task WHERE provider_id = ?1 AND run_id = ?2";
     one(conn, sql, [provider.as_str(), run.as_str()])
 }
 
-/// A page, newest first. One row more than the page is read, to know whether there is a next one.
+/// A page, newest first, that ends early at [`PAGE_BYTES_MAX`]. One row more than the page is read, to know whether there
+/// is a next one.
 pub(super) fn list(conn: &Connection, query: &TaskQuery) -> Ran<TaskPage> {
     // Only these fixed parts make the statement; what the query says is bound.
     let sql = [
@@ -260,12 +271,13 @@ pub(super) fn list(conn: &Connection, query: &TaskQuery) -> Ran<TaskPage> {
         query.since.as_ref().map(|since| since.as_bytes().as_slice()),
         i64::try_from(size.saturating_add(1)).unwrap_or(i64::MAX)
     ])?;
-    let mut page = TaskPage::default();
+    let (mut page, mut bytes) = (TaskPage::default(), 0_usize);
     while let Some(row) = rows.next()? {
-        if page.tasks.len() == size {
+        if page.tasks.len() == size || bytes >= PAGE_BYTES_MAX {
             page.next = page.tasks.last().map(|last| last.task_id);
             break;
         }
+        bytes = bytes.saturating_add(text_at(row, 1)?.len());
         page.tasks.push(record_at(row, 1)?);
     }
     Ok(page)
@@ -273,8 +285,11 @@ pub(super) fn list(conn: &Connection, query: &TaskQuery) -> Ran<TaskPage> {
 
 /// The record in a column.
 pub(super) fn record_at(row: &Row<'_>, column: usize) -> Ran<TaskRecord> {
-    let text = row.get_ref(column)?.as_str().map_err(|e| unreadable("read task", e))?;
-    serde_json::from_str(text).map_err(|e| unreadable("read task", e))
+    serde_json::from_str(text_at(row, column)?).map_err(|e| unreadable("read task", e))
+}
+
+fn text_at<'a>(row: &'a Row<'_>, column: usize) -> Ran<&'a str> {
+    row.get_ref(column)?.as_str().map_err(|e| unreadable("read task", e))
 }
 
 fn one(conn: &Connection, sql: &'static str, params: impl rusqlite::Params) -> Ran<Option<TaskRecord>> {

@@ -170,6 +170,30 @@ async fn a_locked_database_is_unavailable_and_recovers() {
 }
 
 #[tokio::test]
+async fn a_page_of_large_records_ends_early_and_the_next_goes_on() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir).await;
+    let mut ids = Vec::new();
+    for n in 0..4 {
+        let mut record = task("anna");
+        let bytes = if n < 3 { 4 * 1024 * 1024 } else { 9 * 1024 * 1024 };
+        record.inputs_asked.insert("image".to_owned(), "x".repeat(bytes).into());
+        insert(&store, &record).await;
+        ids.push(record.task_id);
+    }
+    let (mut query, mut pages) = (TaskQuery::default(), Vec::new());
+    loop {
+        let page = store.list(&query).await.unwrap();
+        pages.push(page.tasks.iter().map(|task| task.task_id).collect::<Vec<_>>());
+        match page.next {
+            Some(next) => query.before = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(pages, [vec![ids[3]], vec![ids[2], ids[1]], vec![ids[0]]]);
+}
+
+#[tokio::test]
 async fn an_unreadable_record_stops_nobody_else() {
     let dir = TempDir::new().unwrap();
     let store = open(&dir).await;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::error::{Effect, Error, ErrorKind, Result, Retry};
-use crate::id::{NoticeId, ProviderId, RunId, TaskId, ToolId};
+use crate::id::{CallerId, IdempotencyKey, NoticeId, ProviderId, RunId, TaskId, ToolId};
 use crate::store::{
     Appended, Change, Claim, Claimed, Committed, Document, EventQuery, InboxItem, InboxOutcome, Inserted,
     NoticeOutcome, NoticePage, NoticeQuery, OutboxItem, ProviderFilter, Put, StoreStats, StoredEvent, TaskPage,
@@ -232,6 +232,10 @@ impl TaskStore for MortalStore {
 
     async fn get(&self, id: TaskId) -> Result<Option<TaskRecord>> {
         self.read(self.inner.get(id)).await
+    }
+
+    async fn find_by_key(&self, caller: &CallerId, key: &IdempotencyKey) -> Result<Option<TaskRecord>> {
+        self.read(self.inner.find_by_key(caller, key)).await
     }
 
     async fn find_by_run(&self, provider: &ProviderId, run: &RunId) -> Result<Option<TaskRecord>> {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::{Fault, Faulty, lost};
 use crate::error::{ErrorKind, Result};
-use crate::id::{NoticeId, ProviderId, RunId, TaskId, ToolId};
+use crate::id::{CallerId, IdempotencyKey, NoticeId, ProviderId, RunId, TaskId, ToolId};
 use crate::store::{
     Appended, Change, Claim, Claimed, Committed, Document, EventQuery, InboxItem, InboxOutcome, Inserted,
     NoticeOutcome, NoticePage, NoticeQuery, OutboxItem, ProviderFilter, Put, StoreStats, StoredEvent, TaskPage,
@@ -34,6 +34,10 @@ impl TaskStore for Faulty<dyn TaskStore> {
 
     async fn get(&self, id: TaskId) -> Result<Option<TaskRecord>> {
         self.stored("get", || self.inner().get(id)).await
+    }
+
+    async fn find_by_key(&self, caller: &CallerId, key: &IdempotencyKey) -> Result<Option<TaskRecord>> {
+        self.stored("find_by_key", || self.inner().find_by_key(caller, key)).await
     }
 
     async fn find_by_run(&self, provider: &ProviderId, run: &RunId) -> Result<Option<TaskRecord>> {

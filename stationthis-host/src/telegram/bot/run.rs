@@ -30,12 +30,8 @@ impl Bot {
             Ok(assigned) => assigned,
             Err(reason) => return Ok(Some(reason)),
         };
-        let kept = attachments::keep(&self.post, &asker.id, definition, &mut inputs, assigned).await?;
-        let taken = self.request(asker, definition, inputs, words, name).await;
-        if !matches!(taken, Ok(None)) {
-            attachments::forget(&self.post, &asker.id, &kept).await;
-        }
-        taken
+        attachments::keep(&self.post, &asker.id, definition, &mut inputs, assigned).await?;
+        self.request(asker, definition, inputs, words, name).await
     }
 
     /// Has the station take the request.

@@ -17,7 +17,7 @@ use stationthis_core::tool::CostingModel;
 use stationthis_core::{CallerId, JsonDoc, Policy, ProviderId, RunId, Secret, Timestamp, ToolDefinition, ToolId};
 use stationthis_host::files::Files;
 use stationthis_host::http::{self, HttpConfig};
-use stationthis_host::outgoing::{Guard, GuardedClient};
+use stationthis_host::outgoing::Guard;
 use stationthis_host::outputs::Outputs;
 use stationthis_host::telegram::{Limits, Telegram, TelegramConfig};
 use tokio::net::TcpListener;
@@ -74,7 +74,7 @@ impl Scene {
         tokio::spawn(async move { bot.serve(at_work, CancellationToken::new()).await });
         let slugs = tools().iter().map(|tool| (tool.key, slug(&station, tool))).collect();
         let config = HttpConfig::new(CallerId::new("local").unwrap()).with_api_key(Some(Secret::new(KEY)));
-        let config = config.with_files(kept).with_outputs(Outputs::new(downloads()));
+        let config = config.with_files(kept).with_outputs(outputs());
         let base = serve(http::router(station.clone(), &config)).await;
         let http = crate::bench::client();
         Self { station, fake, base, slugs, http, dir, _handle: handle }
@@ -92,12 +92,12 @@ impl Scene {
 fn bot(fake: &Fake, files: Files) -> Telegram {
     let config = TelegramConfig::new(Secret::new(TOKEN)).with_api_url(&fake.url).with_allowed(CHATS);
     let config = config.with_limits(Limits::default().faster(FASTER));
-    Telegram::new(config, downloads(), files).unwrap()
+    Telegram::new(config, outputs(), files).unwrap()
 }
 
 /// What a run made is on this machine, here.
-fn downloads() -> GuardedClient {
-    GuardedClient::new(Guard::new(vec!["127.0.0.0/8".parse().unwrap()])).unwrap()
+fn outputs() -> Outputs {
+    crate::telegram::outputs(Guard::new(vec!["127.0.0.0/8".parse().unwrap()]))
 }
 
 async fn serve(router: Router) -> String {

@@ -14,7 +14,7 @@ use stationthis_core::tool::ExactlyOnce;
 use stationthis_core::{
     CallerId, FailureRecord, NoticeId, ProviderId, Secret, TaskId, Timestamp, ToolDefinition, ToolId,
 };
-use stationthis_host::outgoing::{Guard, GuardedClient};
+use stationthis_host::outgoing::Guard;
 use stationthis_host::telegram::{Limits, Telegram, TelegramConfig, TelegramNotifier};
 
 use super::ANA;
@@ -38,10 +38,10 @@ impl Chat {
         let fake = Fake::start().await;
         fake.change(|state| state.world.open(ANA.0, "private").kind = "private");
         let config = TelegramConfig::new(Secret::new(TOKEN)).with_api_url(&fake.url).with_allowed([ANA.0]);
-        let downloads = GuardedClient::new(Guard::new(vec!["127.0.0.0/8".parse().unwrap()])).unwrap();
+        let outputs = super::outputs(Guard::new(vec!["127.0.0.0/8".parse().unwrap()]));
         let dir = tempfile::tempdir().unwrap();
         let telegram =
-            Telegram::new(config.with_limits(Limits::default().faster(FASTER)), downloads, super::files(&dir)).unwrap();
+            Telegram::new(config.with_limits(Limits::default().faster(FASTER)), outputs, super::files(&dir)).unwrap();
         Self { fake, notifier: telegram.notifier(), base: files().await, _dir: dir }
     }
 
@@ -226,7 +226,7 @@ async fn a_file_that_cannot_be_fetched_is_tried_again_and_named_in_the_end() {
     let gone = task(vec![chat.file(OutputKind::Image, "gone.png", "image/png")]);
     for attempt in 1..=3 {
         let receipt = chat.deliver(&gone, attempt).await;
-        let reason = "The file cannot be fetched: it answers 404.".to_owned();
+        let reason = "The output cannot be fetched: its URL has ended, and the bot is not at work.".to_owned();
         assert_eq!(receipt, Receipt::Retry { after: None, reason });
     }
     assert_eq!(chat.said().len(), 0);

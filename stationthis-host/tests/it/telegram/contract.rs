@@ -3,7 +3,7 @@
 use stationthis_core::notify::Notifier;
 use stationthis_core::testkit::{NotifierFixture, ReceiverConduct};
 use stationthis_core::{NoticeId, Secret};
-use stationthis_host::outgoing::{Guard, GuardedClient};
+use stationthis_host::outgoing::Guard;
 use stationthis_host::telegram::{Limits, Telegram, TelegramConfig, TelegramNotifier};
 
 use super::ANA;
@@ -23,7 +23,7 @@ async fn fresh() -> Chat {
     let config = TelegramConfig::new(Secret::new(TOKEN)).with_api_url(&fake.url).with_allowed([ANA.0]);
     let config = config.with_limits(Limits::default().faster(FASTER));
     let dir = tempfile::tempdir().unwrap();
-    let telegram = Telegram::new(config, GuardedClient::new(Guard::default()).unwrap(), super::files(&dir)).unwrap();
+    let telegram = Telegram::new(config, super::outputs(Guard::default()), super::files(&dir)).unwrap();
     Chat { notifier: telegram.notifier(), fake, _dir: dir }
 }
 

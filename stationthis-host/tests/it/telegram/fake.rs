@@ -172,13 +172,14 @@ async fn call(Shared(fake): Shared<Fake>, Path((bot, method)): Path<(String, Str
     if let Some((_, Manner::Hang)) = &manner {
         std::future::pending::<()>().await;
     }
-    let body = match &manner {
-        Some((_, Manner::Refuse(refusal))) => refusal.body(),
-        _ => fake.change(|state| carry_out(state, &method, &fields, &files)),
-    };
-    fake.change(|state| {
-        let answer = body.clone();
-        state.calls.push(Call { method, fields, files, answer });
+    // The call together with what it leads to: who waits for the latter may count the calls.
+    let body = fake.change(|state| {
+        let answer = match &manner {
+            Some((_, Manner::Refuse(refusal))) => refusal.body(),
+            _ => carry_out(state, &method, &fields, &files),
+        };
+        state.calls.push(Call { method, fields, files, answer: answer.clone() });
+        answer
     });
     if let Some((_, Manner::Drop)) = manner {
         return StatusCode::BAD_GATEWAY.into_response();

@@ -59,6 +59,9 @@ pub async fn a_repeated_key_finds_the_first_task(fixture: &StoreFixture) {
     let second = store.insert(&again, &[event(1)]).await.unwrap();
     assert_eq!(second, Inserted::Duplicate(Box::new(first.clone())));
     assert_eq!(store.get(again.task_id).await.unwrap(), None);
+    let key = first.idempotency_key.clone().unwrap();
+    assert_eq!(store.find_by_key(&first.caller, &key).await.unwrap(), Some(first.clone()));
+    assert_eq!(store.find_by_key(&other.caller, &key).await.unwrap(), None, "a key is its caller's");
     assert_eq!(insert(store, &other).await, 2, "the refused one wrote no event");
     // Without a key, nothing is a repetition.
     insert(store, &task("anna")).await;
