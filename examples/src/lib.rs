@@ -15,6 +15,21 @@
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
+/// `stationthis-core/README.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../stationthis-core/README.md")]
+pub struct Core;
+
+/// `stationthis-comfydeploy/README.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../stationthis-comfydeploy/README.md")]
+pub struct ComfyDeployCrate;
+
+/// `stationthis-host/README.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../stationthis-host/README.md")]
+pub struct Host;
+
 /// `docs/start.md`.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/start.md")]

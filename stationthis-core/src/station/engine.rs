@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::cost::CostModel;
+use crate::custody::Custody;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{NoticeId, ProviderId, TaskId};
 use crate::media::MediaSource;
@@ -62,6 +63,9 @@ pub(crate) struct Engine {
     pub(crate) media: Option<Arc<dyn MediaSource>>,
     /// Places for tasks whose files are given to their services.
     pub(crate) giving: Semaphore,
+    pub(crate) custody: Option<Arc<dyn Custody>>,
+    /// Places for tasks whose outputs are taken into custody.
+    pub(crate) keeping: Semaphore,
     /// Something may be due now at a provider: a new task, a webhook, a wish, a free run slot.
     pub(crate) wake_lane: BTreeMap<ProviderId, Notify>,
     pub(crate) outbox_lanes: Mutex<Lanes>,

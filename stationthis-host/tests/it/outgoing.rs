@@ -200,7 +200,10 @@ async fn check_downloads(victim: &Receiver) {
     let trusting = guarded.trusting(&origin.parse().unwrap());
     assert!(trusting.fetch(&output, HeaderMap::new(), patience).await.unwrap().status().is_success());
     assert_eq!(victim.call().path, "/view");
-    assert!(guarded.fetch(&output, HeaderMap::new(), patience).await.is_err(), "the one that it was made of trusts nobody more");
+    assert!(
+        guarded.fetch(&output, HeaderMap::new(), patience).await.is_err(),
+        "the one that it was made of trusts nobody more"
+    );
     assert!(!victim.was_called());
     victim.set(Manner::With(StatusCode::FOUND, header::LOCATION, "http://169.254.169.254/".to_owned()));
     assert_eq!(
