@@ -4,7 +4,9 @@ pub mod builder;
 pub mod caller;
 pub mod events;
 
+mod capacity;
 mod catalogue;
+mod custody;
 mod driver;
 mod engine;
 mod files;
@@ -16,6 +18,7 @@ mod rates;
 mod restore;
 pub mod review;
 mod settle;
+mod submit;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -12,12 +12,16 @@ mod callback_keys;
 mod callers;
 #[path = "it/campaign.rs"]
 mod campaign;
+#[path = "it/capacity.rs"]
+mod capacity;
 #[path = "it/contracts.rs"]
 mod contracts;
 #[path = "it/costs.rs"]
 mod costs;
 #[path = "it/crashes.rs"]
 mod crashes;
+#[path = "it/custody.rs"]
+mod custody;
 #[cfg(feature = "sqlite")]
 #[path = "it/drivers.rs"]
 mod drivers;
@@ -29,6 +33,8 @@ mod files;
 mod hooks;
 #[path = "it/hostile.rs"]
 mod hostile;
+#[path = "it/immediate.rs"]
+mod immediate;
 #[path = "it/life.rs"]
 mod life;
 #[path = "it/minimal.rs"]

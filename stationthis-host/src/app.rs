@@ -80,9 +80,9 @@ impl App {
     pub async fn start(config: &Config, service: Service, public_url: Option<String>) -> Result<Self> {
         let data = data_dir(config, matches!(service, Service::Simulator(..)))?;
         let (providers, sim) = providers(config, service).await?;
-        let trusted = providers.iter().fold(guard(config), |guard, provider| guard.trusting(&provider.url));
-        let outputs = Outputs::new(GuardedClient::new(trusted)?);
         let webhooks = GuardedClient::new(guard(config))?;
+        let services = providers.iter().fold(webhooks.clone(), |client, provider| client.trusting(&provider.url));
+        let outputs = Outputs::new(services);
         let webhooks = WebhookNotifier::new(webhooks, data.webhook_keys()?, Arc::new(SystemClock));
         let database = Arc::new(SqliteStore::open(data.database()).await?);
         let backups = Backups::new(Arc::clone(&database), data.backups());

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::cost::CostModel;
+use crate::custody::Custody;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{NoticeId, ProviderId, TaskId};
 use crate::media::MediaSource;
@@ -15,6 +16,7 @@ use crate::notify::{NoticeKind, Notifier};
 use crate::provider::{ServiceProvider, WebhookAuth};
 use crate::registry::ToolRegistry;
 use crate::secret::Secret;
+use crate::station::capacity::Capacity;
 use crate::station::driver;
 use crate::station::events::Updates;
 use crate::station::learned::Learned;
@@ -57,9 +59,13 @@ pub(crate) struct Engine {
     pub(crate) learned: Learned,
     pub(crate) updates: Updates,
     pub(crate) gauges: Gauges,
+    pub(crate) capacity: Capacity,
     pub(crate) media: Option<Arc<dyn MediaSource>>,
     /// Places for tasks whose files are given to their services.
     pub(crate) giving: Semaphore,
+    pub(crate) custody: Option<Arc<dyn Custody>>,
+    /// Places for tasks whose outputs are taken into custody.
+    pub(crate) keeping: Semaphore,
     /// Something may be due now at a provider: a new task, a webhook, a wish, a free run slot.
     pub(crate) wake_lane: BTreeMap<ProviderId, Notify>,
     pub(crate) outbox_lanes: Mutex<Lanes>,

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::cost::{Settlement, Usage};
+use crate::custody::{KeepOutlook, KeptOutput};
 use crate::error::FailureRecord;
 use crate::id::{NoticeId, RunId};
 use crate::media::SentFile;
@@ -72,6 +73,9 @@ pub enum Event {
         failure: FailureRecord,
         /// When.
         retry_at: Timestamp,
+        /// It takes no more runs for the moment, which is no attempt that counts.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        at_capacity: bool,
     },
     /// The answer to the submission was lost or says nothing: there may be a run.
     SubmitLost {
@@ -129,6 +133,18 @@ pub enum Event {
         failure: Option<FailureRecord>,
         /// The time each node took.
         nodes: Vec<NodeTime>,
+    },
+    /// Outputs are in custody.
+    OutputsKept {
+        /// Which, and where.
+        outputs: Vec<KeptOutput>,
+    },
+    /// Not all outputs could be kept.
+    KeepFailed {
+        /// Why.
+        failure: FailureRecord,
+        /// What is left to hope for.
+        outlook: KeepOutlook,
     },
     /// Somebody asked to cancel.
     CancelAsked,

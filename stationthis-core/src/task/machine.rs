@@ -1,6 +1,7 @@
 //! The task machine: the only place where a task's state changes. Pure: no clock, no I/O.
 
 mod cancel;
+mod custody;
 mod report;
 mod review;
 
@@ -52,7 +53,7 @@ pub fn step(state: &TaskState, event: &TaskEvent) -> Step {
         Event::SubmitStarted => step.submit_started(at),
         Event::Submitted { run_id } | Event::LookupFound { run_id } => step.run_answered(run_id, at),
         Event::SubmitRefused { failure } => step.submit_refused(failure, at),
-        Event::SubmitDeferred { retry_at, .. } => step.submit_deferred(*retry_at),
+        Event::SubmitDeferred { retry_at, at_capacity, .. } => step.submit_deferred(*retry_at, *at_capacity),
         Event::SubmitLost { failure, answered } => step.submit_lost(failure, *answered, at),
         Event::LookupAbsent => step.lookup_absent(at),
         Event::LookupFailed { .. } => {
@@ -71,6 +72,8 @@ pub fn step(state: &TaskState, event: &TaskEvent) -> Step {
             }
             step.diagnosed(failure.as_ref(), at);
         }
+        Event::OutputsKept { outputs } => step.outputs_kept(outputs, at),
+        Event::KeepFailed { failure, outlook } => step.keep_failed(failure, *outlook, at),
         Event::CancelAsked => step.cancel_asked(at),
         Event::CancelAnswered { accepted, reason } => step.cancel_answered(*accepted, reason.as_ref()),
         Event::CancelFailed { failure } => step.cancel_failed(failure),
@@ -127,6 +130,7 @@ impl Step {
         state.flags.insert(Flag::ForeignRun);
         state.status = TaskStatus::Submitting;
         (state.run_id, state.ending, state.progress, state.live_status) = (None, None, None, None);
+        state.keeping = None;
         (state.times.running_at, state.times.finalizing_at) = (None, None);
         (state.provider_times, state.receipts) = (RunTimes::default(), Receipts::default());
         (state.resource, state.reported_usage) = (None, None);
@@ -172,9 +176,10 @@ impl Step {
         }
     }
 
-    fn submit_deferred(&mut self, retry_at: Timestamp) {
+    fn submit_deferred(&mut self, retry_at: Timestamp, at_capacity: bool) {
         if self.state.status == TaskStatus::Submitting {
             self.state.submit_retry_at = Some(retry_at);
+            self.state.capacity_refusals = self.state.capacity_refusals.saturating_add(at_capacity.into());
         }
     }
 
@@ -252,6 +257,7 @@ impl Step {
         let timed_out = |code: &str, message: &str| Some(FailureRecord::new(code, message));
         match self.state.status {
             TaskStatus::Completed | TaskStatus::Failed | TaskStatus::Cancelled | TaskStatus::TimedOut => {}
+            TaskStatus::Finalizing if self.state.keeping.is_some() => self.custody_deadline_passed(at),
             TaskStatus::Finalizing => {
                 let since = self.state.times.finalizing_at.unwrap_or(self.state.times.accepted_at);
                 if at.since(since) < self.state.rules.finalizing_deadline() {
@@ -272,7 +278,11 @@ impl Step {
             | TaskStatus::Running
                 if at < self.state.deadline_at => {}
             TaskStatus::Accepted | TaskStatus::Submitting if self.is_unsent() => {
-                let reason = timed_out("notSubmitted", "It could not be submitted before its deadline.");
+                let reason = match self.state.capacity_refusals {
+                    0 => "It could not be submitted before its deadline.",
+                    _ => "The service took no more runs until its deadline.",
+                };
+                let reason = timed_out("notSubmitted", reason);
                 self.end(TaskStatus::Failed, reason, at, true);
             }
             TaskStatus::Accepted | TaskStatus::Submitting | TaskStatus::InDoubt => {

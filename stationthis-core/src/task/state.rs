@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::cost::{Receipts, Settlement, Usage};
+use crate::custody::KeepOutlook;
 use crate::error::FailureRecord;
 use crate::id::RunId;
 use crate::media::SentFile;
@@ -142,6 +143,12 @@ pub struct TaskState {
     /// Can the provider cancel some runs?
     #[serde(default)]
     pub can_cancel: bool,
+    /// Is the answer to the submission all that is ever heard of a run?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub immediate: bool,
+    /// Is it completed only when its outputs are in custody?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub custody: bool,
     /// How long such a run usually takes from submission to end, in milliseconds; absent when that was not known yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_ms: Option<u64>,
@@ -150,6 +157,9 @@ pub struct TaskState {
     /// Attempts to submit; more than one only after one that provably had no effect.
     #[serde(default)]
     pub submit_attempts: u32,
+    /// Those of them that the service refused because it takes no more runs for the moment.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub capacity_refusals: u32,
     /// The last attempt provably had no effect; the next one is at this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submit_retry_at: Option<Timestamp>,
@@ -162,6 +172,9 @@ pub struct TaskState {
     /// The end that was reported and is being confirmed, or was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<Ending>,
+    /// The run ended well, and its outputs are being taken into custody; stays when that was given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keeping: Option<Keeping>,
     /// The wish to cancel it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel: Option<CancelState>,
@@ -228,13 +241,17 @@ impl TaskState {
             exactly_once: terms.exactly_once,
             can_diagnose: terms.can_diagnose,
             can_cancel: terms.can_cancel,
+            immediate: terms.immediate,
+            custody: terms.custody,
             expected_ms: terms.expected_ms,
             rules: terms.rules,
             submit_attempts: 0,
+            capacity_refusals: 0,
             submit_retry_at: None,
             sent_files: Vec::new(),
             doubt: None,
             ending: None,
+            keeping: None,
             cancel: None,
             provider_times: RunTimes::default(),
             receipts: Receipts::default(),
@@ -269,6 +286,13 @@ impl TaskState {
         }
     }
 
+    /// When it was known to be over: its end, or before that the poll that confirmed the end of its run. What came between
+    /// was no work of the provider's.
+    #[must_use]
+    pub fn over_at(&self) -> Option<Timestamp> {
+        self.ending.as_ref().and_then(|ending| ending.confirmed_at).or(self.times.ended_at)
+    }
+
     /// Should a person look at it?
     #[must_use]
     pub fn needs_review(&self) -> bool {
@@ -281,6 +305,11 @@ impl TaskState {
     pub fn charged_usd(&self) -> Option<Usd> {
         self.reconciled.as_ref().and_then(|reconciled| reconciled.settlement.cost_usd).or(self.cost_usd)
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// When each step was reached first.
@@ -354,6 +383,39 @@ pub struct Ending {
     /// Was the reason found, or the search given up?
     #[serde(default)]
     pub diagnosed: bool,
+}
+
+/// Outputs on their way into custody.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Keeping {
+    /// Attempts so far that did not keep all of them.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Why the last one did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureRecord>,
+    /// What it left to hope for.
+    #[serde(default)]
+    pub outlook: KeepOutlook,
+    /// Was the provider asked for new URLs since then?
+    #[serde(default)]
+    pub renewal: Renewal,
+}
+
+/// Whether the provider was asked for new URLs of outputs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Renewal {
+    /// Not since the last attempt to keep them.
+    #[default]
+    NotAsked,
+    /// It was, and named outputs.
+    Answered,
+    /// It was, and has no better URL than one that had ended by then.
+    Ended,
+    /// It was, and named none, or did not answer.
+    Unanswered,
 }
 
 /// What a review found after the end.

@@ -14,14 +14,26 @@ type Server = State<Arc<Shared>>;
 
 /// What each route documents, the required ones first, up to `|`.
 const ROUTES: [(&str, &str); 9] = [
-    ("text2video", "model prompt | duration seed resolution aspect_ratio movement_amplitude style bgm audio audio_type \
-      off_peak watermark wm_position wm_url meta_data payload callback_url"),
-    ("img2video", "model images | prompt duration seed resolution movement_amplitude bgm audio audio_type voice_id is_rec \
-      off_peak watermark wm_position wm_url meta_data payload callback_url"),
-    ("start-end2video", "model images | prompt duration seed resolution movement_amplitude bgm audio audio_type is_rec \
-      off_peak watermark wm_position wm_url meta_data payload callback_url"),
-    ("reference2video", "model prompt | images videos subjects duration seed resolution aspect_ratio movement_amplitude \
-      bgm audio audio_type voice_id off_peak watermark wm_position wm_url meta_data payload callback_url"),
+    (
+        "text2video",
+        "model prompt | duration seed resolution aspect_ratio movement_amplitude style bgm audio audio_type \
+      off_peak watermark wm_position wm_url meta_data payload callback_url",
+    ),
+    (
+        "img2video",
+        "model images | prompt duration seed resolution movement_amplitude bgm audio audio_type voice_id is_rec \
+      off_peak watermark wm_position wm_url meta_data payload callback_url",
+    ),
+    (
+        "start-end2video",
+        "model images | prompt duration seed resolution movement_amplitude bgm audio audio_type is_rec \
+      off_peak watermark wm_position wm_url meta_data payload callback_url",
+    ),
+    (
+        "reference2video",
+        "model prompt | images videos subjects duration seed resolution aspect_ratio movement_amplitude \
+      bgm audio audio_type voice_id off_peak watermark wm_position wm_url meta_data payload callback_url",
+    ),
     ("reference2image", "model prompt | images seed resolution aspect_ratio payload callback_url"),
     ("upscale-new", "| video_url video_creation_id upscale_resolution payload callback_url"),
     ("upscale", "model creation_id | payload callback_url"),

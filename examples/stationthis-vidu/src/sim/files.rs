@@ -26,12 +26,7 @@ pub(super) async fn begin(State(server): Server, headers: HeaderMap, Json(body):
 }
 
 /// The bucket wants no key, and a media type.
-pub(super) async fn put(
-    State(server): Server,
-    Path(id): Path<usize>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Response {
+pub(super) async fn put(State(server): Server, Path(id): Path<usize>, headers: HeaderMap, bytes: Bytes) -> Response {
     if headers.contains_key("authorization") || !headers.contains_key("content-type") || !server.put(id, bytes.len()) {
         return StatusCode::FORBIDDEN.into_response();
     }

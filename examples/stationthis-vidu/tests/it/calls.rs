@@ -52,13 +52,22 @@ async fn each_route_sends_what_it_documents_and_nothing_else() {
     let desk = Desk::new().await;
     let image = "https://cdn.example/a.png";
     for (tool, given, sent) in [
-        ("text2video/viduq3-turbo", json!({ "prompt": "x", "duration": 6.0, "seed": null }),
-            json!({ "model": "viduq3-turbo", "prompt": "x", "duration": 6 })),
+        (
+            "text2video/viduq3-turbo",
+            json!({ "prompt": "x", "duration": 6.0, "seed": null }),
+            json!({ "model": "viduq3-turbo", "prompt": "x", "duration": 6 }),
+        ),
         ("img2video/viduq3-pro", json!({ "image": image }), json!({ "model": "viduq3-pro", "images": [image] })),
-        ("start-end2video/vidu2.0", json!({ "first_frame": image, "last_frame": "ssupload:?id=2", "duration": 8 }),
-            json!({ "model": "vidu2.0", "images": [image, "ssupload:?id=2"], "duration": 8 })),
-        ("reference2video/viduq2-pro", json!({ "prompt": "x", "images": [image], "videos": ["https://h/a.mp4"] }),
-            json!({ "model": "viduq2-pro", "prompt": "x", "images": [image], "videos": ["https://h/a.mp4"] })),
+        (
+            "start-end2video/vidu2.0",
+            json!({ "first_frame": image, "last_frame": "ssupload:?id=2", "duration": 8 }),
+            json!({ "model": "vidu2.0", "images": [image, "ssupload:?id=2"], "duration": 8 }),
+        ),
+        (
+            "reference2video/viduq2-pro",
+            json!({ "prompt": "x", "images": [image], "videos": ["https://h/a.mp4"] }),
+            json!({ "model": "viduq2-pro", "prompt": "x", "images": [image], "videos": ["https://h/a.mp4"] }),
+        ),
         ("reference2image/viduq2", json!({ "prompt": "x" }), json!({ "model": "viduq2", "prompt": "x" })),
         ("upscale-new", json!({ "video_creation_id": "9" }), json!({ "video_creation_id": "9" })),
         ("upscale/vidu1.0", json!({ "creation_id": "9" }), json!({ "model": "vidu1.0", "creation_id": "9" })),
@@ -100,7 +109,8 @@ async fn a_task_is_followed_from_its_credits_to_its_film() {
             words.push((report.raw_status, report.status));
         };
         let (queued, running) = (RunStatus::Queued, RunStatus::Running);
-        let expected = [("queueing", queued), ("queuing", queued), ("processing", running), ("somethingNew", RunStatus::Unknown)];
+        let expected =
+            [("queueing", queued), ("queuing", queued), ("processing", running), ("somethingNew", RunStatus::Unknown)];
         assert_eq!(words, expected.map(|(word, status)| (word.to_owned(), status)));
         assert_eq!((end.status, end.outputs.len()), (RunStatus::Succeeded, 1));
         assert_eq!(end.outputs[0].kind, OutputKind::Video);

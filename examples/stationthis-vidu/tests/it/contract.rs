@@ -34,6 +34,7 @@ impl ProviderFixture for Scripted {
         match conduct {
             Conduct::Good => {}
             Conduct::Down => script.is_down = true,
+            Conduct::Full => script.refuses = Some((429, "QuotaExceeded", "quota exceeded")),
             Conduct::LosesAnswers => script.loses_answers = true,
             Conduct::RunsFail => script.last = ("failed", "CreationPolicyViolation"),
             Conduct::RunsStay => script.on_the_way = vec!["queueing"; 1000],

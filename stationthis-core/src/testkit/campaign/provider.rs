@@ -16,8 +16,10 @@ use crate::provider::{
 };
 use crate::secret::Secret;
 use crate::task::report::{RunReport, RunStatus};
-use crate::testkit::campaign::books::{Books, Run, Tells, outputs_of};
+use crate::testkit::campaign::books::{Books, Run, Tells, Urls, outputs_of};
+use crate::testkit::campaign::custody::Vault;
 use crate::testkit::campaign::hooks;
+use crate::testkit::campaign::rng::Rng;
 use crate::testkit::campaign::scenario::Scenario;
 use crate::time::{Clock, Timestamp, TokioClock};
 use crate::tool::{CostingModel, ExactlyOnce, Execution, ToolDefinition};
@@ -81,15 +83,21 @@ pub(super) struct Outside {
     pub(super) scenario: Scenario,
     pub(super) clock: TokioClock,
     books: Mutex<Books>,
+    vault: Mutex<Vault>,
 }
 
 impl Outside {
     pub(super) fn new(scenario: Scenario, clock: TokioClock, books: Books) -> Self {
-        Self { scenario, clock, books: Mutex::new(books) }
+        let vault = Mutex::new(Vault::new(scenario.seed));
+        Self { scenario, clock, books: Mutex::new(books), vault }
     }
 
     pub(super) fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn vault(&self) -> MutexGuard<'_, Vault> {
+        self.vault.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -101,6 +109,10 @@ pub(super) struct HostileProvider {
     outside: Arc<Outside>,
     costs: CardCostModel,
 }
+
+/// The seconds of each minute in which the instance without promises takes no more runs, and what it says to wait.
+const FULL_SECONDS: i64 = 20;
+const FULL_PAUSE: Duration = Duration::from_secs(7);
 
 /// How a submission is answered.
 struct Answer {
@@ -158,13 +170,16 @@ impl HostileProvider {
         let mut books = self.outside.books();
         books.submissions += 1;
         let quick = books.rng.millis(20, 900);
+        if self.is_full(now) {
+            return Ok(Answer { after: quick, result: Err(no_room(Retry::After(FULL_PAUSE))) });
+        }
         if !books.rng.chance(self.outside.scenario.call_faults) {
             let run_id = self.run_of(&mut books, request, now.plus(quick / 2))?;
             return Ok(Answer { after: quick, result: Ok(Submission::new(run_id)) });
         }
         let late = books.rng.millis(1000, 56_000);
         let answer = |after, result| Ok(Answer { after, result });
-        match books.rng.below(10) {
+        match books.rng.below(11) {
             // Executed, and the answer says nothing of it.
             0 | 1 => {
                 self.run_of(&mut books, request, now.plus(quick / 2))?;
@@ -195,8 +210,15 @@ impl HostileProvider {
             // Not executed.
             7 => answer(quick, Err(lost())),
             8 => answer(quick, Err(refused_by(422, Effect::No, Retry::Never))),
-            _ => answer(quick, Err(refused_by(429, Effect::No, Retry::Backoff))),
+            9 => answer(quick, Err(refused_by(429, Effect::No, Retry::Backoff))),
+            _ => answer(quick, Err(no_room(Retry::Backoff))),
         }
+    }
+
+    /// Does it take no more runs for the moment? One instance does so for a part of every minute, whatever is at work.
+    fn is_full(&self, now: Timestamp) -> bool {
+        let second = now.as_micros().div_euclid(1_000_000).rem_euclid(60);
+        self.class == Class::None && self.outside.scenario.call_faults > 0 && second < FULL_SECONDS
     }
 
     /// The run of a task: the one there is, where the class promises that, else a new one.
@@ -251,6 +273,7 @@ impl HostileProvider {
         let lag = if rng.chance(50) { rng.millis(0, 2000) } else { Duration::ZERO };
         let skew_ms = i64::try_from(rng.below(6001)).unwrap_or(0) - 3000;
         let outputs_at = ended_at.unwrap_or(started_at).plus(lag);
+        let urls = self.outside.scenario.keep_faults.and_then(|_| urls(&mut books.rng, outputs_at));
         let provider = self.id.clone();
         Run {
             id,
@@ -266,6 +289,7 @@ impl HostileProvider {
             skew_ms,
             resource,
             credits,
+            urls,
         }
     }
 
@@ -315,9 +339,21 @@ impl HostileProvider {
     }
 }
 
+/// Half of the runs have URLs that end within minutes, and some of them are soon not renewed.
+fn urls(rng: &mut Rng, shown_at: Timestamp) -> Option<Urls> {
+    let (some, life, soon) = (rng.chance(500), rng.millis(15_000, 180_000), rng.chance(150));
+    let gone_at = if soon { shown_at.plus(rng.millis(0, 60_000)) } else { shown_at.plus(Duration::from_secs(86_400)) };
+    some.then_some(Urls { life, gone_at })
+}
+
 /// No answer came: it may have happened.
 fn lost() -> Error {
     Error::new(ErrorKind::Timeout, "call provider").with_retry(Retry::Backoff).with_effect(Effect::Unknown)
+}
+
+/// As many runs are at work as it takes.
+fn no_room(retry: Retry) -> Error {
+    Error::new(ErrorKind::AtCapacity, "submit run").with_http(429, "too many runs").with_retry(retry)
 }
 
 fn refused_by(status: u16, effect: Effect, retry: Retry) -> Error {
