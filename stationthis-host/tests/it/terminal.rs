@@ -83,6 +83,11 @@ async fn each_terminal_is_shown_pictures_in_its_own_way() {
         let asked = text.contains("\x1b[c");
         assert_eq!(asked, env.is_empty() && more.is_empty(), "only who might draw sixel is asked: {env:?} {more:?}");
     }
+    // In the background it would be stopped for asking.
+    let words = ["run", "sdxl-portrait", "--host", &bench.base, "--prompt", "a fox"];
+    let mut pty = Pty::behind(bench.dir.path(), &words, Some(SIXEL));
+    let text = pty.until("ended with 0");
+    assert!(text.contains("saved    ") && !text.contains("\x1b[c"), "{}", text.escape_debug());
     bench.close().await;
 }
 

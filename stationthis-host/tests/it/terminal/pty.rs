@@ -12,6 +12,8 @@ use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_stationthis");
+
 /// What a program asks a terminal that it wants to know.
 const QUESTION: &str = "\x1b[c";
 
@@ -38,6 +40,16 @@ struct State {
 impl Pty {
     /// Starts the program in a folder, in a terminal that answers so when it is asked what it is.
     pub fn open(dir: &Path, words: &[&str], env: &[(&str, &str)], answer: Option<&'static str>) -> Self {
+        Self::start(dir, &[&[PROGRAM], words].concat(), env, answer)
+    }
+
+    /// Starts the program behind a shell that has the terminal, as `stationthis … &` does, and says how it ended.
+    pub fn behind(dir: &Path, words: &[&str], answer: Option<&'static str>) -> Self {
+        let script = "set -m; \"$0\" \"$@\" & wait $!; echo \"ended with $?\"";
+        Self::start(dir, &[&["/bin/sh", "-c", script, PROGRAM], words].concat(), &[], answer)
+    }
+
+    fn start(dir: &Path, command: &[&str], env: &[(&str, &str)], answer: Option<&'static str>) -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let terminal = openpt(flags).unwrap();
         grantpt(&terminal).unwrap();
@@ -46,8 +58,8 @@ impl Pty {
         let inside = || ioctl_tiocgptpeer(&terminal, flags).unwrap();
         // A session of its own, so that Ctrl-C in it is the terminal's to send.
         let program = Command::new("/usr/bin/setsid")
-            .args(["--ctty", env!("CARGO_BIN_EXE_stationthis")])
-            .args(words)
+            .arg("--ctty")
+            .args(command)
             .current_dir(dir)
             .env_clear()
             .env("TERM", "xterm-256color")
