@@ -39,7 +39,7 @@ pub struct TripoConfig {
     pub price_per_credit: Option<Price>,
     /// A catalogue of tools in place of the one compiled in, in the form of this crate's `catalogue.toml`.
     pub catalogue: Option<PathBuf>,
-    /// Seconds to connect. Default 10.
+    /// Seconds to connect. Default 10. Has no effect on a client that was given.
     pub connect_timeout_s: u32,
     /// Seconds for one status answer. Default 30.
     pub read_timeout_s: u32,
@@ -83,11 +83,12 @@ pub struct TripoBuilder {
     config: TripoConfig,
     secrets: Vec<Secret>,
     catalogue: Option<Catalogue>,
+    http: Option<reqwest::Client>,
 }
 
 impl TripoBuilder {
     pub(crate) fn new(key: Secret) -> Self {
-        Self { key, config: TripoConfig::default(), secrets: Vec::new(), catalogue: None }
+        Self { key, config: TripoConfig::default(), secrets: Vec::new(), catalogue: None, http: None }
     }
 
     /// All settings at once, as they stand in a file.
@@ -118,6 +119,16 @@ impl TripoBuilder {
     /// A catalogue that was read already; comes before [`TripoConfig::catalogue`].
     pub fn catalogue(mut self, catalogue: Catalogue) -> Self {
         self.catalogue = Some(catalogue);
+        self
+    }
+
+    /// Uses a client of the embedder's: its proxy, its TLS roots, its connection limits.
+    ///
+    /// It must neither follow redirects nor retry, or a submission may be sent twice:
+    /// `redirect(Policy::none())`, `retry(reqwest::retry::never())`.
+    #[cfg(feature = "reqwest-client")]
+    pub fn http_client(mut self, client: reqwest::Client) -> Self {
+        self.http = Some(client);
         self
     }
 
@@ -152,7 +163,11 @@ impl TripoBuilder {
             submit: seconds(config.submit_timeout_s),
             upload: seconds(config.upload_timeout_s),
         };
-        let client = Client::new(http(seconds(config.connect_timeout_s))?, base_url, self.key, timeouts);
+        let http = match self.http {
+            Some(http) => http,
+            None => http(seconds(config.connect_timeout_s))?,
+        };
+        let client = Client::new(http, base_url, self.key, timeouts);
         let costs = pricing::model(config.price_per_credit)?;
         Ok(Tripo::assemble(id, client, secrets, tools, costs))
     }

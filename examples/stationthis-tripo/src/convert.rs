@@ -6,7 +6,7 @@ use crate::wire::Task;
 use rust_decimal::Decimal;
 use stationthis_core::cost::{Unit, Usage, UsageBasis};
 use stationthis_core::task::report::{Progress, RunReport, RunStatus, RunTimes};
-use stationthis_core::{FailureRecord, Result, RunId, Timestamp};
+use stationthis_core::{Error, ErrorKind, FailureRecord, Result, RunId, Timestamp};
 
 /// The longest unknown status word that is kept, in characters.
 const STATUS_CHARS_MAX: usize = 64;
@@ -32,6 +32,14 @@ pub(crate) fn report(task: Task, word: Option<&str>, seen: Timestamp) -> Result<
         RunStatus::Queued | RunStatus::Running | RunStatus::TimedOut | RunStatus::Cancelled | RunStatus::Unknown => {}
     }
     Ok(report)
+}
+
+/// The report of a task object's text, as a poll reads it; for the fuzz targets.
+#[doc(hidden)]
+pub fn read_task(text: &[u8], seen: Timestamp) -> Result<RunReport> {
+    let task = serde_json::from_slice(text)
+        .map_err(|e| Error::new(ErrorKind::Corrupt, "read run").with_source(e))?;
+    report(task, None, seen)
 }
 
 /// The words of version 3, and two of version 2 that are ends as well. `unknown` was an end in version 2 and is none for

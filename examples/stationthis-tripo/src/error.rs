@@ -95,6 +95,9 @@ const fn usual_status(code: i64) -> Option<u16> {
 fn kind(operation: Operation, status: u16, code: Option<i64>, retry_after: Option<&str>) -> (ErrorKind, Retry) {
     match (status, code) {
         (429, Some(2000)) => (ErrorKind::AtCapacity, pause(retry_after)),
+        // Uploads are counted by the minute (ten, by one page), so a burst meets this for longer than a few attempts
+        // last: its tasks wait as those do that find no room.
+        (429, _) if operation == Operation::Upload => (ErrorKind::AtCapacity, pause(retry_after)),
         (429, _) => (ErrorKind::RateLimited, pause(retry_after)),
         (413, _) | (400, Some(2021 | 2022)) => (ErrorKind::TooLarge, Retry::Never),
         (400 | 422, _) => (ErrorKind::InvalidInput, Retry::Never),

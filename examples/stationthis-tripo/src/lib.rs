@@ -95,6 +95,8 @@ mod wire;
 
 pub use catalogue::Catalogue;
 pub use config::{BASE_URL_CHINA, DEFAULT_BASE_URL, TripoBuilder, TripoConfig};
+#[doc(hidden)]
+pub use convert::read_task;
 pub use details::{EndpointDetails, Place};
 pub use provider::{SERVICE_NAME, Tripo};
 pub use upload::UPLOAD_BYTES_MAX;

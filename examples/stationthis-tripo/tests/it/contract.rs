@@ -7,7 +7,7 @@ use stationthis_core::testkit::{Conduct, ProviderFixture};
 use stationthis_core::webhook::WebhookRequest;
 use stationthis_core::{Secret, Timestamp, ToolDefinition};
 use stationthis_tripo::Tripo;
-use stationthis_tripo::sim::{Faults, Sim, SimConfig, SimServer};
+use stationthis_tripo::sim::{Faults, Refusal, Sim, SimConfig, SimServer};
 
 /// Canaries: they must show nowhere.
 const KEY: &str = "tsk_canary-4711";
@@ -41,6 +41,7 @@ impl ProviderFixture for Simulated {
             Conduct::LosesAnswers => faults.lose_answers = true,
             Conduct::RunsFail => faults.runs_fail = true,
             Conduct::RunsStay => faults.runs_stay = true,
+            Conduct::Full => faults.refuse = Some(Refusal { status: 429, code: 2000, retry_after_s: Some(1) }),
         }
         self.server.sim.set_faults(faults);
     }
