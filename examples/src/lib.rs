@@ -50,6 +50,11 @@ pub struct Testing;
 #[doc = include_str!("../../docs/comfydeploy.md")]
 pub struct ComfyDeploy;
 
+/// `docs/tripo.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/tripo.md")]
+pub struct Tripo;
+
 /// `docs/webhooks.md`.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/webhooks.md")]
