@@ -1,6 +1,6 @@
 //! A station with custody in a folder, a storage, and a host in front.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +21,9 @@ use tokio::net::TcpListener;
 use super::bucket::Bucket;
 use crate::bench::client;
 
-const START: Timestamp = Timestamp::from_micros(1_764_000_000_000_000);
+fn start() -> Timestamp {
+    Timestamp::from_micros(1_764_000_000_000_000)
+}
 
 pub(crate) struct Stage {
     pub(crate) bucket: Bucket,
@@ -29,7 +31,9 @@ pub(crate) struct Stage {
     pub(crate) custody: ObjectCustody,
     provider: ScriptedProvider,
     clock: Arc<ManualClock>,
-    folder: TempDir,
+    /// Where they are kept.
+    outputs: PathBuf,
+    _folder: TempDir,
     hosts: Vec<(&'static str, String)>,
 }
 
@@ -39,9 +43,10 @@ impl Stage {
         let bucket = Bucket::serve().await;
         let folder = tempfile::tempdir().unwrap();
         let client = GuardedClient::new(Guard::new(Vec::new()).trusting(&bucket.base())).unwrap();
-        let place = CustodyPlace::Folder(folder.path().join("outputs"));
+        let kept = folder.path().join("outputs");
+        let place = CustodyPlace::Folder(kept.clone());
         let custody = ObjectCustody::open(&place, "host", client.clone(), mib << 20).unwrap();
-        let (clock, provider) = (Arc::new(ManualClock::starting_at(START)), ScriptedProvider::new().unwrap());
+        let (clock, provider) = (Arc::new(ManualClock::starting_at(start())), ScriptedProvider::new().unwrap());
         let station = Station::builder()
             .provider(Arc::new(provider.clone()))
             .clock(clock.clone())
@@ -58,11 +63,11 @@ impl Stage {
             let router = http::router(station.clone(), &config);
             tokio::spawn(async move { axum::serve(listener, router).await });
         }
-        Self { bucket, station, custody, provider, clock, folder, hosts }
+        Self { bucket, station, custody, provider, clock, outputs: kept, _folder: folder, hosts }
     }
 
-    pub(crate) fn folder(&self) -> &'static Path {
-        Box::leak(self.folder.path().join("outputs").into_boxed_path())
+    pub(crate) fn folder(&self) -> &Path {
+        &self.outputs
     }
 
     /// What the service answers, one poll after the other.
@@ -131,14 +136,14 @@ impl Stage {
 }
 
 pub(crate) fn request(output: Output) -> KeepRequest {
-    KeepRequest::new(TaskId::from_bytes([7; 16]), CallerId::new("ada").unwrap(), output, START)
+    KeepRequest::new(TaskId::from_bytes([7; 16]), CallerId::new("ada").unwrap(), output, start())
 }
 
 /// A run of 25 s.
 fn report(outputs: Vec<Output>) -> RunReport {
     let mut report = RunReport::new(RunId::new(ANY_RUN).unwrap(), RunStatus::Succeeded, "success");
     report.outputs = outputs;
-    let (started_at, ended_at) = (Some(START), Some(START.plus(Duration::from_secs(25))));
+    let (started_at, ended_at) = (Some(start()), Some(start().plus(Duration::from_secs(25))));
     report.times = RunTimes { started_at, ended_at, ..RunTimes::default() };
     report
 }
