@@ -7,22 +7,38 @@
 //!
 //! Both bring their own simulated service: `cargo run -p stationthis-examples --bin embed`.
 //!
-//! The code of the README and of the guides in `docs/` is compiled and run as documentation tests of this crate.
+//! The code of the README and of the pages in `docs/` is compiled and run as documentation tests of this crate; what the
+//! guides in `docs/guides/` build is in `tests/guides/`.
 
 /// `README.md`.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
+/// `stationthis-core/README.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../stationthis-core/README.md")]
+pub struct Core;
+
+/// `stationthis-comfydeploy/README.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../stationthis-comfydeploy/README.md")]
+pub struct ComfyDeployCrate;
+
+/// `stationthis-host/README.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../stationthis-host/README.md")]
+pub struct Host;
+
+/// `docs/start.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/start.md")]
+pub struct Start;
+
 /// `docs/embed.md`.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/embed.md")]
 pub struct Embed;
-
-/// `docs/providers.md`.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/providers.md")]
-pub struct Providers;
 
 /// `docs/testing.md`.
 #[cfg(doctest)]

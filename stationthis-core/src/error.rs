@@ -31,6 +31,9 @@ pub enum ErrorKind {
     Forbidden,
     /// Too many requests; `retry` says when.
     RateLimited,
+    /// As much of ours is at work there as the other side takes; nothing was done, and it is worth trying when something
+    /// has ended. A submission so refused waits in the queue until its deadline; `retry` may say for how long at least.
+    AtCapacity,
     /// The other side cannot be reached or answers that it is out of order.
     Unavailable,
     /// No answer within the time given.
@@ -253,6 +256,7 @@ impl fmt::Display for ErrorKind {
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
             Self::RateLimited => "rate limited",
+            Self::AtCapacity => "at capacity",
             Self::Unavailable => "unavailable",
             Self::Timeout => "timeout",
             Self::Unsupported => "unsupported",

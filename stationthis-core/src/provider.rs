@@ -49,14 +49,15 @@ pub trait ServiceProvider: Send + Sync + std::fmt::Debug {
     /// The whole catalogue as it is now.
     ///
     /// All or nothing: when any list of the service fails this is an error, so that an outage never looks like a
-    /// removal (I9). A single entry that cannot be read is left out and named in [`Catalogue::warnings`].
+    /// removal (I9); a service without a list has a catalogue that comes with its provider, whole at any time. A single entry that cannot be read is left out and named in [`Catalogue::warnings`].
     async fn discover(&self) -> Result<Catalogue>;
 
     /// Starts one run. Called at most once per attempt that the record shows, after the intent is durable.
     ///
     /// # Errors
     /// `Effect::No` only where it is certain that no run was made: a refused connection, or a refusal that precedes
-    /// dispatch. Everything else, timeouts included, is `Effect::Unknown`.
+    /// dispatch. Everything else, timeouts included, is `Effect::Unknown`. `AtCapacity` when the service refuses because as
+    /// many of our runs are at work as it takes: the task then waits, whatever `retry` says, and is tried again.
     async fn submit(&self, request: &SubmitRequest) -> Result<Submission>;
 
     /// What the service says about a run now.
@@ -127,8 +128,12 @@ impl Capabilities {
 pub enum WebhookAuth {
     /// By our own MAC in the callback URL, which the station checks.
     TaskUrl,
-    /// By the service's signature, which the provider checks in `read_webhook`.
+    /// By the service's signature over the whole request, body included, which the provider checks in `read_webhook`.
     ProviderSignature,
+    /// By the service's signature over method, path and query but not over the body, which the provider checks in
+    /// `read_webhook`. It proves which task is meant and not what is said of it: the provider must take nothing from the
+    /// body that a poll does not give again, neither outputs nor usage.
+    RequestSignature,
 }
 
 /// Everything a service offers.
@@ -188,7 +193,8 @@ impl SubmitRequest {
 pub struct Submission {
     /// The service's name for it.
     pub run_id: RunId,
-    /// Its state, where the answer to the submission tells it (a synchronous service).
+    /// Its state, where the answer to the submission tells it: the end, for a tool that answers at once
+    /// ([`Execution::Immediate`](crate::tool::Execution)); credits that the service has taken for it already.
     pub report: Option<RunReport>,
 }
 

@@ -4,6 +4,7 @@ pub mod builder;
 pub mod caller;
 pub mod events;
 
+mod capacity;
 mod catalogue;
 mod custody;
 mod driver;
@@ -17,6 +18,7 @@ mod rates;
 mod restore;
 pub mod review;
 mod settle;
+mod submit;
 
 use std::sync::Arc;
 use std::time::Duration;

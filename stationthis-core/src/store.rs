@@ -90,12 +90,16 @@ pub trait TaskStore: Send + Sync + std::fmt::Debug {
     /// provider; when none of its caller waits, the turn of the first task of the queue. So callers alternate, and one
     /// task waits for at most one of each other caller, however many those have.
     ///
+    /// Tasks of the tools in `but` are passed over as if they were not there; they keep their turns. A station names those
+    /// that their service takes no more runs of: few, and of this provider.
+    ///
     /// `next_at` is when the next waiting task may be submitted; `None` while no slot is free, or none waits.
     async fn claim_submissions(
         &self,
         claim: &Claim,
         provider: &ProviderId,
         runs_max: usize,
+        but: &[ToolId],
     ) -> Result<Claimed<TaskRecord>>;
 
     /// Leases notices whose time has come, in the same order.

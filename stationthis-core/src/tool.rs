@@ -229,7 +229,8 @@ impl TableRow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Execution {
-    /// The answer to the submission is the result.
+    /// The answer to the submission is the result ([`Submission::report`](crate::provider::Submission::report), with an
+    /// end): nobody is asked about the run, and no webhook tells of it.
     Immediate,
     /// Only by callbacks.
     Callback,

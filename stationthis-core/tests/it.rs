@@ -12,6 +12,8 @@ mod callback_keys;
 mod callers;
 #[path = "it/campaign.rs"]
 mod campaign;
+#[path = "it/capacity.rs"]
+mod capacity;
 #[path = "it/contracts.rs"]
 mod contracts;
 #[path = "it/costs.rs"]
@@ -31,6 +33,8 @@ mod files;
 mod hooks;
 #[path = "it/hostile.rs"]
 mod hostile;
+#[path = "it/immediate.rs"]
+mod immediate;
 #[path = "it/life.rs"]
 mod life;
 #[path = "it/minimal.rs"]

@@ -83,10 +83,10 @@ impl App {
         let data = data_dir(config, matches!(service, Service::Simulator(..)))?;
         let (provider, sim) = provider(config, service).await?;
         let service_url = sim.as_ref().map_or_else(|| config.comfydeploy.api_url.clone(), SimServer::base_url);
-        let downloads = GuardedClient::new(guard(config).trusting(&service_url_of(&service_url)?))?;
+        let webhooks = GuardedClient::new(guard(config))?;
+        let downloads = webhooks.trusting(&service_url_of(&service_url)?);
         let custody = custody(config, data.path(), data.host_id()?, downloads.clone())?;
         let outputs = Outputs::new(downloads).with_custody(custody.clone());
-        let webhooks = GuardedClient::new(guard(config))?;
         let webhooks = WebhookNotifier::new(webhooks, data.webhook_keys()?, Arc::new(SystemClock));
         let database = Arc::new(SqliteStore::open(data.database()).await?);
         let backups = Backups::new(Arc::clone(&database), data.backups());

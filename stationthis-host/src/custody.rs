@@ -195,7 +195,8 @@ impl Sum {
 
 /// The first bytes of a stream, as many as tell its type, and the rest of it.
 async fn begun(pieces: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Result<(Bytes, Content)> {
-    let mut pieces: Content = Box::pin(pieces);
+    // It may end within the head, and is asked again for the rest.
+    let mut pieces: Content = Box::pin(pieces.fuse());
     let mut head = Vec::new();
     while head.len() < HEAD_BYTES {
         match pieces.next().await {

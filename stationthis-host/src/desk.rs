@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use stationthis_core::station::{Caller, QuoteAnswer, RunRequest};
-use stationthis_core::store::TaskQuery;
+use stationthis_core::store::{TaskPage, TaskQuery};
 use stationthis_core::task::TaskRecord;
 use stationthis_core::{IdempotencyKey, Result, TaskId, ToolDefinition, ToolId};
 
@@ -57,8 +57,10 @@ struct ToolList {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct TaskList {
     tasks: Vec<TaskRecord>,
+    next_cursor: Option<TaskId>,
 }
 
 impl Desk {
@@ -214,26 +216,41 @@ impl Desk {
     /// # Errors
     /// `InvalidInput` for an unknown status.
     pub async fn tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskRecord>> {
+        let (mut tasks, mut before) = (Vec::new(), None);
+        // A page ends early where its tasks are large.
+        while let Some(left) = usize::from(filter.limit).checked_sub(tasks.len()).filter(|left| *left > 0) {
+            let page = self.page(filter, left, before).await?;
+            tasks.extend(page.tasks);
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        Ok(tasks)
+    }
+
+    async fn page(&self, filter: &TaskFilter, limit: usize, before: Option<TaskId>) -> Result<TaskPage> {
         match &self.place {
             Place::Host(host) => {
-                let mut query = vec![("limit", filter.limit.to_string())];
+                let mut query = vec![("limit", limit.to_string())];
+                query.extend(before.map(|before| ("cursor", before.to_string())));
                 query.extend(filter.status.clone().map(|status| ("status", status)));
                 query.extend(filter.tool.clone().map(|tool| ("tool", tool)));
                 query.extend(filter.needs_review.then(|| ("needsReview", "true".to_owned())));
                 let path = operate::scoped(filter.all, &["tasks"]);
-                Ok(host.call::<TaskList>(Method::GET, &path, &query, &[], None).await?.tasks)
+                let list = host.call::<TaskList>(Method::GET, &path, &query, &[], None).await?;
+                Ok(TaskPage { tasks: list.tasks, next: list.next_cursor })
             }
             Place::Own(app, caller) => {
                 let caller = operate::as_whom(app, caller, filter.all);
-                let mut query = TaskQuery { needs_review: filter.needs_review, ..TaskQuery::default() };
+                let mut query = TaskQuery { needs_review: filter.needs_review, before, limit, ..TaskQuery::default() };
                 if let Some(words) = &filter.status {
                     query.statuses = words.split(',').map(|word| word.trim().parse()).collect::<Result<_>>()?;
                 }
                 if let Some(tool) = &filter.tool {
                     query.tool = Some(caller.resolve(tool)?.definition().tool_id.clone());
                 }
-                query.limit = filter.limit.into();
-                Ok(caller.list(query).await?.tasks)
+                caller.list(query).await
             }
         }
     }

@@ -3,6 +3,7 @@
 pub mod preview;
 pub mod progress;
 pub mod save;
+pub mod screen;
 pub mod table;
 
 use stationthis_core::tool::ExactlyOnce;

@@ -23,8 +23,9 @@
 //! `docs/telegram.md` says what people see of it. What it promises:
 //!
 //! - A message runs a tool once at most, however often it comes: its request is named by chat and message.
-//! - An update is confirmed to Telegram after what it leads to is durable. The answer is a notice of the outbox, which
-//!   delivers it after any crash, in reply to the message.
+//! - An update is confirmed to Telegram after what it leads to is durable, but for the parts of a pushed album, which are
+//!   confirmed as they come. The answer is a notice of the outbox, which delivers it after any crash, in reply to the
+//!   message.
 //! - A user sees, stops and pays for its own tasks alone; see [`users`](crate::users) for whose they are.
 //! - The bot's token leaves the process in requests to the Bot API and nowhere else.
 

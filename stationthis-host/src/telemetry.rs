@@ -3,8 +3,6 @@
 #[cfg(feature = "otel")]
 mod traces;
 
-use std::io::IsTerminal;
-
 use stationthis_core::{Error, ErrorKind, Result};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -26,7 +24,9 @@ impl Telemetry {
     /// `InvalidInput` when spans cannot go where they should; `Conflict` when this process has a subscriber already.
     pub fn start(level: &str) -> Result<Self> {
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-        let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+        // By the rule of all other output: NO_COLOR, the kind of terminal, and whether it is one.
+        let colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+        let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
         let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter));
         #[cfg(feature = "otel")]
         let traces = traces::Traces::from_env()?;

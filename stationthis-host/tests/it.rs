@@ -61,5 +61,8 @@ mod server;
 mod slow_clients;
 #[path = "it/telegram.rs"]
 mod telegram;
+#[cfg(target_os = "linux")]
+#[path = "it/terminal.rs"]
+mod terminal;
 #[path = "it/users.rs"]
 mod users;

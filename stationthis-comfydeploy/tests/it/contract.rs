@@ -33,7 +33,8 @@ impl ProviderFixture for Simulated {
     fn set(&self, conduct: Conduct) {
         let mut misbehaviour = Misbehaviour::default();
         match conduct {
-            Conduct::Good => {}
+            // It lets any number wait in its own queue.
+            Conduct::Good | Conduct::Full => {}
             Conduct::Down => {
                 misbehaviour.lists_500 = true;
                 misbehaviour.get_run_500 = u32::MAX;

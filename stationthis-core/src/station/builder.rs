@@ -15,6 +15,7 @@ use crate::notify::{EventsNotifier, LogNotifier, Notifier};
 use crate::provider::ServiceProvider;
 use crate::registry::{RegistryPolicy, ToolRegistry};
 use crate::station::Station;
+use crate::station::capacity::Capacity;
 use crate::station::custody::KEEPING_MAX;
 use crate::station::engine::{Backend, Engine};
 use crate::station::events::Updates;
@@ -200,6 +201,7 @@ impl StationBuilder {
             learned: Learned::default(),
             updates: Updates::default(),
             gauges: Gauges::default(),
+            capacity: Capacity::default(),
             media: self.media,
             giving: Semaphore::new(GIVING_MAX),
             custody: self.custody,

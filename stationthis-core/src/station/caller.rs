@@ -32,7 +32,7 @@ use crate::task::state::TaskState;
 use crate::task::terms::{Rules, Terms};
 use crate::time::Timestamp;
 use crate::tool::problem::InputProblem;
-use crate::tool::{CostingModel, ToolDefinition};
+use crate::tool::{CostingModel, Execution, ToolDefinition};
 
 /// How often a waiting caller looks into the store: another process may have brought the task to its end.
 const WAIT_LOOK: Duration = Duration::from_secs(2);
@@ -379,6 +379,7 @@ impl Caller {
             exactly_once: definition.exactly_once,
             can_diagnose: can.diagnose,
             can_cancel: can.cancel,
+            immediate: definition.execution == Execution::Immediate,
             custody: self.engine.custody.is_some(),
             expected_ms: self.engine.learned.duration_ms(&definition.tool_id, &definition.revision),
             rules: Rules::of(&self.engine.policy),

@@ -3,28 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::BackoffBuilder;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::task::{JoinError, JoinSet};
 use tracing::{Instrument, Span};
 
 use crate::error::{Effect, Error, ErrorKind, FailureRecord, Result, Retry};
-use crate::id::{ProviderId, RunId, TaskId};
-use crate::provider::{CancelAnswer, Lookup, LookupRequest, RunRef, SubmitRequest};
+use crate::id::{ProviderId, RunId};
+use crate::provider::{CancelAnswer, Lookup, LookupRequest, RunRef};
 use crate::station::engine::Engine;
-use crate::station::{custody, files, metrics};
+use crate::station::submit::submit;
+use crate::station::{custody, metrics};
 use crate::store::{Claim, Claimed, LeaseChange, ProviderFilter};
 use crate::task::TaskRecord;
 use crate::task::event::{Event, TaskEvent, Witness};
 use crate::task::plan::{self, Work};
-use crate::task::state::TaskStatus;
-use crate::time::Timestamp;
 
 /// How long a claim holds: longer than any call to a provider but the submission, for which it is extended.
 pub(crate) const LEASE: Duration = Duration::from_secs(60);
-
-/// What a lease outlives a submission's own limit by: the time to commit its outcome.
-const SUBMIT_LEASE_MARGIN: Duration = Duration::from_secs(30);
 
 /// The longest sleep of the driver: another process may have added work to the same store.
 pub(crate) const IDLE_MAX: Duration = Duration::from_secs(2);
@@ -137,9 +132,14 @@ async fn claim_due(engine: &Engine, lane: &Lane, limit: usize) -> Result<(Vec<Ta
 
 async fn claim_submissions(engine: &Engine, lane: &Lane) -> Result<(Vec<TaskRecord>, Duration)> {
     let Some(provider) = &lane.submits_to else { return Ok((Vec::new(), IDLE_MAX)) };
-    let runs_max = engine.policy.runs_max.max(1);
-    let claim = Claim { owner: engine.instance.clone(), now: engine.now(), lease: LEASE, limit: runs_max };
-    Ok(with_pause(engine.store.claim_submissions(&claim, provider, runs_max).await?, &claim))
+    let (runs_max, now) = (engine.policy.runs_max.max(1), engine.now());
+    let room = engine.capacity.room(provider, now);
+    let limit = if room.singly { 1 } else { runs_max };
+    let claim = Claim { owner: engine.instance.clone(), now, lease: LEASE, limit };
+    let claimed = engine.store.claim_submissions(&claim, provider, runs_max, &room.but).await?;
+    claimed.items.iter().for_each(|task| engine.capacity.trying(task));
+    let (tasks, pause) = with_pause(claimed, &claim);
+    Ok((tasks, room.next_at.map_or(pause, |at| pause.min(at.since(now)))))
 }
 
 fn with_pause(claimed: Claimed<TaskRecord>, claim: &Claim) -> (Vec<TaskRecord>, Duration) {
@@ -149,7 +149,7 @@ fn with_pause(claimed: Claimed<TaskRecord>, claim: &Claim) -> (Vec<TaskRecord>, 
 
 /// One thing for one task. An error leaves the task as it is; it is claimed again when its lease ends.
 async fn bring_forward(engine: Arc<Engine>, task: TaskRecord) {
-    let task_id = task.task_id;
+    let (task_id, provider) = (task.task_id, task.provider_id.clone());
     let work = plan::plan(&task.state, engine.now());
     let span = span_of(work, &task);
     let brought = async {
@@ -158,6 +158,7 @@ async fn bring_forward(engine: Arc<Engine>, task: TaskRecord) {
         }
     };
     brought.instrument(span).await;
+    engine.capacity.done(&provider, task_id, engine.now());
 }
 
 /// The span of one thing for one task; what is done often and changes little has a lower level.
@@ -198,87 +199,6 @@ async fn release(engine: &Engine, task: TaskRecord, event: Event) -> Result<()> 
     engine.apply_one(task, event, LeaseChange::Release).await.map(drop)
 }
 
-async fn submit(engine: &Engine, mut task: TaskRecord) -> Result<()> {
-    let backend = engine.backend(&task.provider_id)?.clone();
-    let mut events = Vec::new();
-    if files::must_be_given(&task, engine.now()) {
-        let until = files::lease_until(&task, engine.now());
-        task = engine.apply(task, &[], LeaseChange::Extend(until), &[]).await?;
-        let given = files::give(engine, &backend, &task).await;
-        let now = engine.now();
-        match given {
-            Ok(files) => events.push(TaskEvent::new(now, Event::FilesSent { files })),
-            Err(error) => {
-                // An attempt like any other, that provably made no run.
-                let attempts = task.state.submit_attempts.saturating_add(1);
-                let failed = submit_failed(engine, task.task_id, attempts, &error, now);
-                let events = [TaskEvent::new(now, Event::SubmitStarted), TaskEvent::new(now, failed)];
-                return engine.apply(task, &events, LeaseChange::Release, &[]).await.map(drop);
-            }
-        }
-    }
-    let now = engine.now();
-    // The intent is durable before the call, and the lease outlasts it: nobody takes the silence for a crash.
-    let until = now.plus(engine.policy.submit_timeout.saturating_add(SUBMIT_LEASE_MARGIN));
-    events.push(TaskEvent::new(now, Event::SubmitStarted));
-    let task = engine.apply(task, &events, LeaseChange::Extend(until), &[]).await?;
-    if task.state.status != TaskStatus::Submitting || task.state.times.submitting_at != Some(now) {
-        // It was cancelled meanwhile.
-        return engine.apply(task, &[], LeaseChange::Release, &[]).await.map(drop);
-    }
-    let inputs = files::filled(&task.inputs_sent, &task.state);
-    let request = SubmitRequest::new(task.task_id, task.tool_id.clone(), task.endpoint_details.clone(), inputs)
-        .with_callback(engine.callback_url(&task));
-    let answer = bounded(engine.policy.submit_timeout, "submit run", backend.provider.submit(&request)).await;
-    let now = engine.now();
-    let events = match answer {
-        Ok(submission) => {
-            let mut events = vec![TaskEvent::new(now, Event::Submitted { run_id: submission.run_id })];
-            events.extend(submission.report.map(|report| TaskEvent::new(now, reported(report))));
-            events
-        }
-        Err(error) => {
-            vec![TaskEvent::new(now, submit_failed(engine, task.task_id, task.state.submit_attempts, &error, now))]
-        }
-    };
-    engine.apply(task, &events, LeaseChange::Release, &[]).await.map(drop)
-}
-
-fn submit_failed(engine: &Engine, task: TaskId, attempts: u32, error: &Error, now: Timestamp) -> Event {
-    let answered = error.http_status().is_some();
-    match error.effect() {
-        Effect::Unknown => Event::SubmitLost { failure: FailureRecord::from_error("submitLost", error), answered },
-        Effect::No => {
-            let failure = FailureRecord::from_error("refused", error);
-            let pause = match error.retry() {
-                Retry::Never => None,
-                _ if attempts >= engine.policy.submit_attempts_max => None,
-                Retry::After(pause) => Some(pause),
-                Retry::Backoff => Some(backoff(task, attempts)),
-            };
-            match pause {
-                Some(pause) => Event::SubmitDeferred { failure, retry_at: now.plus(pause) },
-                None => Event::SubmitRefused { failure },
-            }
-        }
-    }
-}
-
-/// The pause after so many attempts: 1 s doubled each time up to a minute, with jitter by the task's own id: many that
-/// failed together do not come back together.
-fn backoff(task: TaskId, attempts: u32) -> Duration {
-    let seed = task.as_bytes().iter().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add((*byte).into()));
-    let pauses = backon::ExponentialBuilder::default()
-        .with_min_delay(Duration::from_secs(1))
-        .with_max_delay(Duration::from_secs(60))
-        .with_max_times(usize::MAX)
-        .with_jitter()
-        .with_jitter_seed(seed)
-        .build();
-    let nth = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX).min(16);
-    pauses.into_iter().nth(nth).unwrap_or(Duration::from_secs(60))
-}
-
 async fn lookup(engine: &Engine, task: TaskRecord) -> Result<()> {
     let backend = engine.backend(&task.provider_id)?.clone();
     let since = task.state.times.submitting_at.unwrap_or(task.state.times.accepted_at);
@@ -314,7 +234,7 @@ async fn poll(engine: &Engine, task: TaskRecord, last: bool) -> Result<()> {
     engine.apply(task, &events, LeaseChange::Release, &[]).await.map(drop)
 }
 
-fn reported(report: crate::task::report::RunReport) -> Event {
+pub(crate) fn reported(report: crate::task::report::RunReport) -> Event {
     Event::Reported { witness: Witness::Poll, report: Box::new(report) }
 }
 

@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use self::data::Data;
 use crate::error::Result;
-use crate::id::{CallerId, IdempotencyKey, NoticeId, ProviderId, RunId, TaskId};
+use crate::id::{CallerId, IdempotencyKey, NoticeId, ProviderId, RunId, TaskId, ToolId};
 use crate::store::{
     Appended, Change, Claim, Claimed, Committed, Document, EventQuery, InboxItem, InboxOutcome, Inserted,
     NoticeOutcome, NoticePage, NoticeQuery, OutboxItem, ProviderFilter, Put, StoreStats, StoredEvent, TaskPage,
@@ -93,8 +93,9 @@ impl TaskStore for MemoryStore {
         claim: &Claim,
         provider: &ProviderId,
         runs_max: usize,
+        but: &[ToolId],
     ) -> Result<Claimed<TaskRecord>> {
-        Ok(self.data().claim_submissions(claim, provider, runs_max))
+        Ok(self.data().claim_submissions(claim, provider, runs_max, but))
     }
 
     async fn claim_notices(&self, claim: &Claim) -> Result<Claimed<OutboxItem>> {

@@ -31,7 +31,7 @@ use self::reader::Readers;
 use self::tasks::{ChangeRow, TaskRow};
 use self::writer::Writer;
 use crate::error::{Error, ErrorKind, Result, Retry};
-use crate::id::{CallerId, IdempotencyKey, NoticeId, ProviderId, RunId, TaskId};
+use crate::id::{CallerId, IdempotencyKey, NoticeId, ProviderId, RunId, TaskId, ToolId};
 use crate::store::{
     Appended, Change, Claim, Claimed, Committed, Document, EventQuery, INBOX_MAX, InboxItem, InboxOutcome, Inserted,
     NoticeOutcome, NoticePage, NoticeQuery, OutboxItem, ProviderFilter, Put, StoreStats, StoredEvent, TaskPage,
@@ -201,9 +201,10 @@ impl TaskStore for SqliteStore {
         claim: &Claim,
         provider: &ProviderId,
         runs_max: usize,
+        but: &[ToolId],
     ) -> Result<Claimed<TaskRecord>> {
-        let (claim, provider) = (claim.clone(), provider.clone());
-        let work = move |conn: &Connection| claims::submissions(conn, &claim, &provider, runs_max);
+        let (claim, provider, but) = (claim.clone(), provider.clone(), but.to_vec());
+        let work = move |conn: &Connection| claims::submissions(conn, &claim, &provider, runs_max, &but);
         self.writer.run("claim submissions", work).await
     }
 

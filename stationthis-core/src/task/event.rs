@@ -73,6 +73,9 @@ pub enum Event {
         failure: FailureRecord,
         /// When.
         retry_at: Timestamp,
+        /// It takes no more runs for the moment, which is no attempt that counts.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        at_capacity: bool,
     },
     /// The answer to the submission was lost or says nothing: there may be a run.
     SubmitLost {

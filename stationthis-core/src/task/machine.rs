@@ -53,7 +53,7 @@ pub fn step(state: &TaskState, event: &TaskEvent) -> Step {
         Event::SubmitStarted => step.submit_started(at),
         Event::Submitted { run_id } | Event::LookupFound { run_id } => step.run_answered(run_id, at),
         Event::SubmitRefused { failure } => step.submit_refused(failure, at),
-        Event::SubmitDeferred { retry_at, .. } => step.submit_deferred(*retry_at),
+        Event::SubmitDeferred { retry_at, at_capacity, .. } => step.submit_deferred(*retry_at, *at_capacity),
         Event::SubmitLost { failure, answered } => step.submit_lost(failure, *answered, at),
         Event::LookupAbsent => step.lookup_absent(at),
         Event::LookupFailed { .. } => {
@@ -176,9 +176,10 @@ impl Step {
         }
     }
 
-    fn submit_deferred(&mut self, retry_at: Timestamp) {
+    fn submit_deferred(&mut self, retry_at: Timestamp, at_capacity: bool) {
         if self.state.status == TaskStatus::Submitting {
             self.state.submit_retry_at = Some(retry_at);
+            self.state.capacity_refusals = self.state.capacity_refusals.saturating_add(at_capacity.into());
         }
     }
 
@@ -277,7 +278,11 @@ impl Step {
             | TaskStatus::Running
                 if at < self.state.deadline_at => {}
             TaskStatus::Accepted | TaskStatus::Submitting if self.is_unsent() => {
-                let reason = timed_out("notSubmitted", "It could not be submitted before its deadline.");
+                let reason = match self.state.capacity_refusals {
+                    0 => "It could not be submitted before its deadline.",
+                    _ => "The service took no more runs until its deadline.",
+                };
+                let reason = timed_out("notSubmitted", reason);
                 self.end(TaskStatus::Failed, reason, at, true);
             }
             TaskStatus::Accepted | TaskStatus::Submitting | TaskStatus::InDoubt => {

@@ -143,6 +143,9 @@ pub struct TaskState {
     /// Can the provider cancel some runs?
     #[serde(default)]
     pub can_cancel: bool,
+    /// Is the answer to the submission all that is ever heard of a run?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub immediate: bool,
     /// Is it completed only when its outputs are in custody?
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub custody: bool,
@@ -154,6 +157,9 @@ pub struct TaskState {
     /// Attempts to submit; more than one only after one that provably had no effect.
     #[serde(default)]
     pub submit_attempts: u32,
+    /// Those of them that the service refused because it takes no more runs for the moment.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub capacity_refusals: u32,
     /// The last attempt provably had no effect; the next one is at this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submit_retry_at: Option<Timestamp>,
@@ -235,10 +241,12 @@ impl TaskState {
             exactly_once: terms.exactly_once,
             can_diagnose: terms.can_diagnose,
             can_cancel: terms.can_cancel,
+            immediate: terms.immediate,
             custody: terms.custody,
             expected_ms: terms.expected_ms,
             rules: terms.rules,
             submit_attempts: 0,
+            capacity_refusals: 0,
             submit_retry_at: None,
             sent_files: Vec::new(),
             doubt: None,
@@ -297,6 +305,11 @@ impl TaskState {
     pub fn charged_usd(&self) -> Option<Usd> {
         self.reconciled.as_ref().and_then(|reconciled| reconciled.settlement.cost_usd).or(self.cost_usd)
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// When each step was reached first.

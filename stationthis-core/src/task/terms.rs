@@ -23,6 +23,9 @@ pub struct Terms {
     pub can_diagnose: bool,
     /// Can the provider cancel some runs?
     pub can_cancel: bool,
+    /// Is the answer to the submission all that is ever heard of a run ([`Execution::Immediate`](crate::tool::Execution))?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub immediate: bool,
     /// Is it completed only when its outputs are in custody?
     #[serde(default)]
     pub custody: bool,
@@ -34,7 +37,8 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// Terms with a deadline, of a provider that can neither diagnose nor cancel, under the default rules.
+    /// Terms with a deadline, of a provider that is asked about runs and can neither diagnose nor cancel, under the default
+    /// rules.
     #[must_use]
     pub fn new(deadline_at: Timestamp, exactly_once: ExactlyOnce) -> Self {
         let rules = Rules::of(&Policy::default());
@@ -43,6 +47,7 @@ impl Terms {
             exactly_once,
             can_diagnose: false,
             can_cancel: false,
+            immediate: false,
             custody: false,
             expected_ms: None,
             rules,

@@ -1,6 +1,6 @@
 //! A provider that says what it is told to.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 
 use crate::cost::{CardCostModel, CostModel, PinnedRate, Quote, RateCard, RateKey, Settlement, Unit, Usage};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::id::{ProviderId, RunId, TaskId, ToolId};
 use crate::json_doc::JsonDoc;
 use crate::provider::{
@@ -30,6 +30,8 @@ pub const SIGNATURE: (&str, &str) = ("x-scripted-signature", "genuine");
 pub struct Script {
     /// Answers to `submit`; without one, the run `run-N` is made.
     pub submits: VecDeque<Result<Submission>>,
+    /// Tools of which no more runs are taken, and what is said of when to try again; those are not answered by `submits`.
+    pub full: BTreeMap<ToolId, Retry>,
     /// Answers to `poll`; without one, `Unavailable`. A report of the run [`ANY_RUN`] is of the run that was asked about.
     pub polls: VecDeque<RunReport>,
     /// Answers to `lookup`; without one, `Absent`.
@@ -74,6 +76,8 @@ pub struct ScriptedProvider {
     id: ProviderId,
     /// Another tool than `echo`.
     tool: Option<ToolDefinition>,
+    /// Tools beside it.
+    others: Vec<ToolDefinition>,
     script: Arc<Mutex<Script>>,
     costs: CardCostModel,
     exactly_once: ExactlyOnce,
@@ -106,6 +110,7 @@ impl ScriptedProvider {
         Ok(Self {
             id: ProviderId::new(id)?,
             tool: None,
+            others: Vec::new(),
             script: Arc::default(),
             costs: CardCostModel::new(card),
             exactly_once: ExactlyOnce::Lookup,
@@ -149,6 +154,13 @@ impl ScriptedProvider {
     pub fn offering(mut self, tool: ToolDefinition, card: RateCard) -> Self {
         self.tool = Some(tool.seal());
         self.costs = CardCostModel::new(card);
+        self
+    }
+
+    /// With one more tool, priced on the same card.
+    #[must_use]
+    pub fn with_tool(mut self, tool: ToolDefinition) -> Self {
+        self.others.push(tool.seal());
         self
     }
 
@@ -218,7 +230,9 @@ impl ServiceProvider for ScriptedProvider {
     }
 
     async fn discover(&self) -> Result<Catalogue> {
-        Ok(Catalogue::new(vec![self.tool()?]))
+        let mut tools = vec![self.tool()?];
+        tools.extend(self.others.iter().cloned());
+        Ok(Catalogue::new(tools))
     }
 
     async fn submit(&self, request: &SubmitRequest) -> Result<Submission> {
@@ -227,6 +241,10 @@ impl ServiceProvider for ScriptedProvider {
             script.calls.submit += 1;
             script.submitted.push(request.task_id);
             script.inputs.clone_from(&request.inputs);
+            if let Some(retry) = script.full.get(&request.tool_id).copied() {
+                let full = Error::new(ErrorKind::AtCapacity, "submit run").with_http(429, "too many runs");
+                return Err(full.with_retry(retry));
+            }
             (script.submits.pop_front(), script.calls.submit)
         };
         if let Ok(permit) = self.submit_gate.acquire().await {

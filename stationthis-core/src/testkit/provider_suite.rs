@@ -34,7 +34,8 @@ pub trait ProviderFixture: Send + Sync {
     /// How many runs the service made so far, by its own books.
     fn runs_made(&self) -> usize;
 
-    /// Inputs with which a tool's run succeeds; `None` for a tool that the scenarios should leave alone.
+    /// Inputs with which a tool's run succeeds; `None` for a tool that the scenarios should leave alone. At least one of the
+    /// tools that do not answer at once must have some.
     fn inputs(&self, tool: &ToolDefinition) -> Option<Map<String, Value>>;
 
     /// What the service would send about the end of a run, with what proves that it did; `None` when it sends nothing.
@@ -54,6 +55,9 @@ pub enum Conduct {
     RunsFail,
     /// Every run goes on for ever, unless it is cancelled.
     RunsStay,
+    /// As many of our runs are at work as it takes, and it refuses more; as [`Good`](Self::Good) for a service that lets
+    /// them wait at its side.
+    Full,
 }
 
 /// Proves a [`ServiceProvider`](crate::provider::ServiceProvider): expands to one `#[tokio::test]` for each scenario of
@@ -121,6 +125,8 @@ macro_rules! provider_suite {
             tools::no_secret_shows,
             runs::a_run_is_followed_to_its_end,
             runs::a_failed_run_says_so,
+            runs::what_answers_at_once_brings_its_end,
+            runs::a_refusal_for_want_of_room_says_so,
             runs::a_refused_connection_had_no_effect,
             runs::a_lost_answer_may_have_had_one,
             runs::an_error_keeps_the_answer,

@@ -107,6 +107,7 @@ macro_rules! store_suite {
             turns::no_more_runs_than_slots,
             turns::a_waiting_task_under_a_lease_holds_a_slot,
             turns::what_may_not_be_submitted_yet_is_passed_over,
+            turns::tools_that_are_named_are_passed_over,
             turns::each_provider_has_its_own_queue,
             outbox::a_notice_is_added_once,
             outbox::a_notice_is_tried_until_it_arrives_or_dies,

@@ -1,16 +1,20 @@
 //! The life of a task, without accidents.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use stationthis_core::cost::UsageBasis;
+use stationthis_core::cost::{CostModel, UsageBasis};
 use stationthis_core::provider::{CancelAnswer, Diagnosis, Lookup};
+use stationthis_core::store::MemoryStore;
 use stationthis_core::task::event::{Event, Witness};
 use stationthis_core::task::report::RunStatus;
 use stationthis_core::task::state::{CancelOutcome, Flag};
-use stationthis_core::{Clock, Effect, Error, ErrorKind, FailureRecord, Retry, RunId, TaskStatus};
+use stationthis_core::testkit::ScriptedProvider;
+use stationthis_core::tool::TimeoutRow;
+use stationthis_core::{Clock, Effect, Error, ErrorKind, FailureRecord, Policy, Retry, RunId, RunRequest, TaskStatus};
 
-use crate::bench::{Bench, inputs, report, success};
+use crate::bench::{Bench, caller, inputs, report, success};
 
 #[tokio::test]
 async fn a_task_is_submitted_followed_settled_and_told() {
@@ -241,4 +245,25 @@ async fn a_quote_expects_what_earlier_runs_used_and_remembers_it() {
     let handle = bench.station.start().await.unwrap();
     assert_eq!(admin(&bench).expected_usd.unwrap().to_string(), "0.012500000", "after a restart too");
     handle.shutdown(Duration::from_secs(5)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_deadline_follows_the_run_timeout_of_the_inputs() {
+    let provider = ScriptedProvider::new().unwrap();
+    let mut tool = provider.tool().unwrap();
+    tool.limits.run_timeout_when = vec![TimeoutRow::new(inputs(&json!({ "steps": 50 })), 172_800)];
+    let card = provider.builtin_card();
+    for (fixed, steps, expected_s) in [(None, 20, 3_900), (None, 50, 176_400), (Some(600), 50, 600)] {
+        let mut policy = Policy::default();
+        policy.task_deadline = fixed.map(Duration::from_secs);
+        let provider = provider.clone().offering(tool.clone(), card.clone());
+        let bench = Bench::with_policy(Arc::new(MemoryStore::new()), provider, policy).await;
+        let wish = RunRequest::new("echo", inputs(&json!({ "prompt": "x", "steps": steps })));
+        let task = bench.station.as_caller(caller("ada")).run(wish).await.unwrap();
+        assert_eq!(
+            task.state.deadline_at.since(bench.clock.now()),
+            Duration::from_secs(expected_s),
+            "{fixed:?} {steps}"
+        );
+    }
 }

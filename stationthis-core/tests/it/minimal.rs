@@ -94,6 +94,9 @@ impl ServiceProvider for MinimalProvider {
         let mut service = self.ask("submit run")?;
         let known = service.runs.iter().position(|(task, _)| *task == request.task_id);
         let index = known.unwrap_or(service.runs.len());
+        if known.is_none() && service.conduct == Conduct::Full {
+            return Err(Error::new(ErrorKind::AtCapacity, "submit run").with_http(429, "one at a time"));
+        }
         if known.is_none() {
             let end = match service.conduct {
                 Conduct::RunsFail => RunStatus::Failed,

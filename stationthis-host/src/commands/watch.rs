@@ -1,7 +1,6 @@
 //! `stationthis tasks watch`.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use stationthis_core::task::TaskRecord;
@@ -12,6 +11,7 @@ use crate::commands::{report, run};
 use crate::config::Config;
 use crate::desk::{Desk, TaskFilter};
 use crate::face::summary;
+use crate::output::screen::Screen;
 use crate::output::table::table;
 
 /// The pause between two looks: people see no more, and a host is not asked too often.
@@ -42,17 +42,12 @@ pub async fn watch(config: &Config, args: &WatchArgs) -> anyhow::Result<()> {
 /// Until an error; who wants it to end drops it.
 async fn look_on(desk: &Desk, args: &WatchArgs) -> anyhow::Result<()> {
     let filter = TaskFilter { all: args.all, limit: args.limit, ..TaskFilter::default() };
-    let live = !args.station.json && std::io::stdout().is_terminal();
-    let mut drawn = 0;
+    let mut screen = Screen::of_stdout().filter(|_| !args.station.json);
     let mut known: BTreeMap<TaskId, String> = BTreeMap::new();
     loop {
         let tasks = desk.tasks(&filter).await?;
-        if live {
-            let text = rows(&tasks, Timestamp::now());
-            // Over what was there before.
-            let up = if drawn == 0 { String::new() } else { format!("\x1b[{drawn}A\x1b[J") };
-            drawn = text.lines().count();
-            anstream::println!("{up}{text}");
+        if let Some(screen) = &mut screen {
+            screen.show(&rows(&tasks, Timestamp::now()))?;
         } else {
             // The oldest first, as they happened.
             for task in tasks.iter().rev() {

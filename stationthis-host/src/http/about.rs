@@ -81,6 +81,12 @@ impl Answer {
         Self { status, text, content: Some(Content { media, schema: None }), headers: &[] }
     }
 
+    /// Server-sent events, as `T` describes them.
+    pub(crate) const fn events<T: JsonSchema>(status: u16, text: &'static str) -> Self {
+        let content = Content { media: "text/event-stream", schema: Some(schema_of::<T>) };
+        Self { status, text, content: Some(content), headers: &[] }
+    }
+
     /// With headers that clients should know of.
     pub(crate) const fn with_headers(mut self, headers: &'static [Header]) -> Self {
         self.headers = headers;

@@ -1,6 +1,7 @@
 //! Server-sent events: tasks as they change.
 
 mod feed;
+mod message;
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -14,8 +15,6 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
-use stationthis_core::task::TaskRecord;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +27,7 @@ use crate::http::query;
 use crate::http::server::Stopping;
 use crate::http::tasks;
 use feed::{Feed, Item};
+use message::{AllEvents, Lagged, Ready, StreamedTask, TaskEvents};
 
 /// A comment on a quiet stream, because proxies cut connections that say nothing for 30 to 60 s.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -50,12 +50,16 @@ struct AfterQuery {
 }
 
 const RESUMED: Header = Header { name: "Last-Event-ID", text: "The last event that was heard; goes before `after`." };
-const STREAM: &str = "text/event-stream";
 
-pub(crate) const OF_ALL: About =
-    About::new("Your tasks as they change", &[Answer::other(200, "A stream of events, without an end.", STREAM)])
-        .query::<AfterQuery>()
-        .headers(&[RESUMED]);
+pub(crate) const OF_ALL: About = About::new(
+    "Your tasks as they change",
+    &[Answer::events::<AllEvents>(
+        200,
+        "Server-sent events, without an end: `ready` first, then `task`, `end`, `lagged`.",
+    )],
+)
+.query::<AfterQuery>()
+.headers(&[RESUMED]);
 
 /// `GET /api/internal/events`: of all of the caller's tasks, from now on or after an event.
 pub(crate) async fn of_all(
@@ -72,8 +76,8 @@ pub(crate) async fn of_all(
 pub(crate) const OF_TASK: About = About::new(
     "A task as it changes, until its end",
     &[
-        Answer::other(200, "A stream of events; the last one is `end`.", STREAM),
-        Answer { content: None, ..Answer::other(204, "The end was heard.", STREAM) },
+        Answer::events::<TaskEvents>(200, "Server-sent events: `task`, `lagged`, and `end` as the last one."),
+        Answer { content: None, ..Answer::events::<TaskEvents>(204, "The end was heard.") },
     ],
 )
 .query::<AfterQuery>()
@@ -140,21 +144,11 @@ fn events(session: Session) -> impl Stream<Item = Result<Event, Infallible>> {
 
 fn event(item: &Item) -> Result<Event, axum::Error> {
     match item {
-        Item::Ready(seq) => Event::default().id(seq.to_string()).event("ready").json_data(json!({ "after": seq })),
-        Item::Lagged(missed) => Event::default().event("lagged").json_data(json!({ "missed": missed })),
+        Item::Ready(seq) => Event::default().id(seq.to_string()).event("ready").json_data(Ready { after: *seq }),
+        Item::Lagged(missed) => Event::default().event("lagged").json_data(Lagged { missed: *missed }),
         Item::Task(seq, task) => {
             let name = if task.is_terminal() { "end" } else { "task" };
-            Event::default().id(seq.to_string()).event(name).json_data(view(task)?)
+            Event::default().id(seq.to_string()).event(name).json_data(StreamedTask::of(task)?)
         }
     }
-}
-
-/// What does not change is left out, and may be large: inputs can hold whole pictures.
-const LEFT_OUT: [&str; 7] = ["inputsAsked", "inputsSent", "metadata", "notify", "endpointDetails", "costRate", "quote"];
-
-/// The task as everywhere, but for [`LEFT_OUT`].
-fn view(task: &TaskRecord) -> Result<Map<String, Value>, axum::Error> {
-    let mut value = serde_json::to_value(task).map_err(axum::Error::new)?;
-    let fields = value.as_object_mut().map(std::mem::take).unwrap_or_default();
-    Ok(fields.into_iter().filter(|(name, _)| !LEFT_OUT.contains(&name.as_str())).collect())
 }

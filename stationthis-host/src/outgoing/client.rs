@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -31,8 +31,9 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct GuardedClient {
     guard: Arc<Guard>,
     guarded: Client,
-    /// For the origins that the operator configured.
-    trusting: Client,
+    /// For the origins that the operator configured; made when one is called first, as each client has its own copy of
+    /// the system's certificates.
+    trusting: Arc<OnceLock<Client>>,
 }
 
 impl GuardedClient {
@@ -50,11 +51,18 @@ impl GuardedClient {
     /// As [`new`](Self::new).
     pub fn with_resolver(guard: Guard, resolver: Arc<dyn Resolve>) -> Result<Self> {
         let guard = Arc::new(guard);
-        let made = |builder: ClientBuilder| {
-            builder.build().map_err(|e| Error::new(ErrorKind::Unexpected, "make HTTP client").with_source(e))
-        };
         let judging = JudgingResolver { guard: guard.clone(), inner: resolver };
-        Ok(Self { guard, guarded: made(plain().dns_resolver(judging))?, trusting: made(plain())? })
+        let guarded = plain().dns_resolver(judging).build();
+        let guarded = guarded.map_err(|e| Error::new(ErrorKind::Unexpected, "make HTTP client").with_source(e))?;
+        Ok(Self { guard, guarded, trusting: Arc::default() })
+    }
+
+    /// As it is, but that an origin is called without being judged: see [`Guard::trusting`]. The connections to all
+    /// others stay shared with this one.
+    #[must_use]
+    pub fn trusting(&self, origin: &Url) -> Self {
+        let guard = Arc::new(Guard::clone(&self.guard).trusting(origin));
+        Self { guard, guarded: self.guarded.clone(), trusting: Arc::default() }
     }
 
     /// As [`Guard::check`].
@@ -78,7 +86,7 @@ impl GuardedClient {
     ) -> std::result::Result<Response, SendError> {
         let send = async |client: &Client, url: Url| self.send(client.post(url).headers(headers).body(body)).await;
         let url = self.guard.check(address).map_err(SendError::Refused)?;
-        match tokio::time::timeout(timeout, send(self.client(&url), url)).await {
+        match tokio::time::timeout(timeout, send(self.client(&url)?, url)).await {
             Ok(sent) => sent,
             Err(_) => Err(SendError::Timeout),
         }
@@ -95,12 +103,23 @@ impl GuardedClient {
         timeout: Duration,
     ) -> std::result::Result<Response, SendError> {
         let url = self.guard.check(address).map_err(SendError::Refused)?;
-        let client = self.client(&url).clone();
+        let client = self.client(&url)?;
         self.send(client.get(url).headers(headers).timeout(timeout)).await
     }
 
-    fn client(&self, url: &Url) -> &Client {
-        if self.guard.trusts(url) { &self.trusting } else { &self.guarded }
+    fn client(&self, url: &Url) -> std::result::Result<&Client, SendError> {
+        if !self.guard.trusts(url) {
+            return Ok(&self.guarded);
+        }
+        if let Some(client) = self.trusting.get() {
+            return Ok(client);
+        }
+        // The guarded one was made of the same parts, so this has little reason to fail.
+        let made = plain().build().map_err(|error| {
+            tracing::error!(%error, "an HTTP client cannot be made");
+            SendError::Unreachable
+        })?;
+        Ok(self.trusting.get_or_init(|| made))
     }
 
     async fn send(&self, request: RequestBuilder) -> std::result::Result<Response, SendError> {

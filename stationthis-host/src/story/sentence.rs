@@ -30,7 +30,7 @@ pub(super) fn of(event: &Event, task: &TaskRecord) -> String {
         Event::SubmitStarted => "The submission began: from here on there may be a run.".to_owned(),
         Event::Submitted { run_id } => format!("The service made run {run_id}."),
         Event::SubmitRefused { failure } => format!("The service made no run and never will: {}", why(failure)),
-        Event::SubmitDeferred { failure, retry_at } => {
+        Event::SubmitDeferred { failure, retry_at, .. } => {
             format!("The service made no run: {} Tried again at {retry_at}.", why(failure))
         }
         Event::SubmitLost { failure, answered: true } => {

@@ -26,7 +26,7 @@ const SEEN_MAX: usize = 1024;
 const ALBUM_QUIET: Duration = Duration::from_millis(500);
 
 /// Looks for more of an album: its ten messages never take as many seconds.
-const ALBUM_LOOKS: usize = 10;
+const ALBUM_LOOKS: u32 = 10;
 
 /// The pauses after a request that failed: the first one, and the longest.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
@@ -98,24 +98,73 @@ pub(crate) async fn poll(bot: &Bot, stop: &CancellationToken) -> Result<()> {
 pub(crate) async fn take(bot: &Bot, pushed: &mut mpsc::Receiver<Pushed>, stop: &CancellationToken) {
     let mut seen = Seen::default();
     while let Some(Some(first)) = stop.run_until_cancelled(pushed.recv()).await {
-        let mut batch = vec![first];
-        let is_album = |batch: &[Pushed]| batch.iter().any(|pushed| pushed.update.album().is_some());
-        while batch.len() < BATCH_MAX {
-            let next = if is_album(&batch) {
-                tokio::time::timeout(ALBUM_QUIET, pushed.recv()).await.ok().flatten()
-            } else {
-                pushed.try_recv().ok()
-            };
-            let Some(next) = next else { break };
-            batch.push(next);
-        }
-        let (updates, done): (Vec<Update>, Vec<_>) = batch.into_iter().map(|p| (p.update, p.done)).unzip();
-        let Some(handled) = stop.run_until_cancelled(handle(bot, &updates, &mut seen)).await else { return };
+        let (updates, done) = together(first, pushed, stop).await;
+        let has_album = updates.iter().any(|update| update.album().is_some());
+        let mut pause = PAUSE_MIN;
+        let handled = loop {
+            let handling = handle(bot, &updates, &mut seen);
+            // An album is not given again: it is seen through while the host stops, too.
+            let handled =
+                if has_album { last_word(stop, handling).await } else { stop.run_until_cancelled(handling).await };
+            let Some(handled) = handled else { return };
+            match handled {
+                Err(error) if has_album && !stop.is_cancelled() => {
+                    tracing::warn!(%error, "updates of Telegram are handled again");
+                    let _ = stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+                    pause = (pause * 2).min(PAUSE_MAX);
+                }
+                handled => break handled,
+            }
+        };
         match handled {
             // Who waited may be gone; then Telegram sends it again.
             Ok(()) => done.into_iter().for_each(|done| done.send(()).unwrap_or_default()),
             Err(error) => tracing::warn!(%error, "updates of Telegram were not handled; it sends them again"),
         }
+    }
+}
+
+/// What was pushed by now, and whom to tell when it is seen through; albums among it are whole.
+///
+/// Telegram pushes the next message of a chat when it was told that the last one is done. So the parts of an album are
+/// confirmed as they come: what a crash takes within moments is an album that its sender sees no status message of.
+async fn together(
+    first: Pushed,
+    pushed: &mut mpsc::Receiver<Pushed>,
+    stop: &CancellationToken,
+) -> (Vec<Update>, Vec<oneshot::Sender<()>>) {
+    let until = tokio::time::Instant::now() + ALBUM_QUIET * ALBUM_LOOKS;
+    let (mut updates, mut waiting, mut has_album) = (Vec::new(), Vec::new(), false);
+    let mut next = Some(first);
+    while let Some(Pushed { update, done }) = next {
+        if update.album().is_some() {
+            has_album = true;
+            // Who waited may be gone; then Telegram sends it again.
+            done.send(()).unwrap_or_default();
+        } else {
+            waiting.push(done);
+        }
+        updates.push(update);
+        next = if updates.len() >= BATCH_MAX {
+            None
+        } else if has_album && !stop.is_cancelled() {
+            let quiet = until.min(tokio::time::Instant::now() + ALBUM_QUIET);
+            tokio::time::timeout_at(quiet, pushed.recv()).await.ok().flatten()
+        } else {
+            pushed.try_recv().ok()
+        };
+    }
+    (updates, waiting)
+}
+
+/// What comes of it, for which there are moments when the host stops.
+async fn last_word<T>(stop: &CancellationToken, done: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        done = done => Some(done),
+        () = async {
+            stop.cancelled().await;
+            tokio::time::sleep(LAST_WORD).await;
+        } => None,
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Case {
     pub machine: Machine,
     /// Do webhooks arrive?
     pub hooks: bool,
+    /// Is a file one of its inputs?
+    pub file: bool,
     /// Is the task cancelled once it runs?
     pub cancel: bool,
     /// Is it completed only when its outputs are kept?
@@ -49,7 +51,7 @@ pub struct Case {
 impl Case {
     /// Without a single webhook, and never cancelled.
     pub fn new(halts: &'static [&'static str], machine: Machine, end: End) -> Self {
-        Self { halts, machine, hooks: false, cancel: false, custody: false, fault: |well| well, end }
+        Self { halts, machine, hooks: false, file: false, cancel: false, custody: false, fault: |well| well, end }
     }
 
     pub fn dies_at(&self, point: &str) -> bool {
@@ -76,6 +78,7 @@ impl Case {
         let hooks_lost = if self.hooks { 0.0 } else { 1.0 };
         let misbehaviour = (self.fault)(Misbehaviour { hooks_lost, ..Misbehaviour::default() });
         let mut scene = Scene::new(self.machine, self.timing(), misbehaviour).await;
+        scene.file = self.file;
         if self.end == End::TimedOut {
             scene.set("STATIONTHIS_TASK_DEADLINE_S", "2");
         }

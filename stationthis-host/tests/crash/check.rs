@@ -51,6 +51,13 @@ pub async fn all(case: &Case, scene: &Scene, id: &str) -> UsageBasis {
     let runs = submissions - usize::from(case.end == End::Refused);
     assert_eq!(books.count_requests("POST", "/api/run/deployment/queue"), submissions, "{case:?}: submissions");
     assert_eq!(books.runs.len(), runs, "{case:?}: runs in the service's books");
+    // One that the service has and nobody knows of is given again, and nobody uses it.
+    let forgotten = case.halts.iter().filter(|halt| **halt == "before:filesSent").count();
+    let given = if case.file { 1 + forgotten } else { 0 };
+    assert_eq!(books.count_requests("POST", "/api/file/upload"), given, "{case:?}: files");
+    if let (true, Some(run)) = (case.file, books.runs.first()) {
+        assert_eq!(run.inputs["input_image"], state.sent_files[0].url, "{case:?}: the file that the record tells of");
+    }
     match books.runs.first() {
         Some(run) => {
             assert_eq!(state.run_id.as_ref().map(ToString::to_string), Some(run.id.clone()), "{case:?}");

@@ -80,9 +80,23 @@ async fn a_kill_on_either_side_of_keeping_a_webhook_changes_no_end() {
     play(cases).await;
 }
 
+/// The service has the file, and the host does not know it any more, or has said so and was not heard to submit.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_between_a_file_and_its_submission_submits_once_or_never() {
+    let halts: [(&[&str], End); 4] = [
+        (&["before:filesSent"], End::Completed),
+        (&["after:filesSent"], End::NeverSubmitted),
+        (&["before:submitted"], End::Completed),
+        (&["before:filesSent", "before:filesSent", "before:submitted", "before:lookupFound"], End::Completed),
+    ];
+    let cases = halts.map(|(halts, end)| Case { file: true, ..Case::new(halts, Machine::Serverless, end) });
+    play(cases).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_between_the_fetch_of_an_output_and_its_commit_keeps_it_once() {
-    let halts: [&[&str]; 3] = [&["before:outputsKept"], &["after:outputsKept"], &["after:reported", "before:outputsKept"]];
+    let halts: [&[&str]; 3] =
+        [&["before:outputsKept"], &["after:outputsKept"], &["after:reported", "before:outputsKept"]];
     play(halts.map(|halts| Case { custody: true, ..Case::new(halts, Machine::Serverless, End::Completed) })).await;
 }
 

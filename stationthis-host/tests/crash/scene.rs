@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
+use futures_util::future::OptionFuture;
 use reqwest::Method;
+use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use stationthis_comfydeploy::sim::{Books, Misbehaviour, Sim, SimConfig, SimMachine, SimServer, SimTiming};
 use stationthis_core::store::{Claim, EventQuery, SqliteStore, TaskQuery, TaskStore};
@@ -15,6 +17,11 @@ use crate::host::{Host, LOOK};
 
 /// What the operator of the scene charges for a second on the machine that tells no GPU.
 pub const CLASSIC_PRICE: &str = "0.0005";
+
+/// The tool that takes a file, in the GPU cloud.
+const WITH_FILE: &str = "image-restyle";
+
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n0000";
 
 /// The waits of a search for a lost run, in milliseconds: some lookups of a simulator long, and not minutes.
 const LOOKUP_INTERVAL_MS: u64 = 200;
@@ -43,6 +50,8 @@ impl Machine {
 
 pub struct Scene {
     pub machine: Machine,
+    /// Is a file one of the request's inputs?
+    pub file: bool,
     sim: SimServer,
     folder: TempDir,
     http: reqwest::Client,
@@ -86,7 +95,7 @@ impl Scene {
         ];
         // Connections of a host that was killed are of no use with the next one.
         let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
-        Self { machine, sim, folder, http, base, env }
+        Self { machine, file: false, sim, folder, http, base, env }
     }
 
     /// Sets a variable for every host from now on.
@@ -117,14 +126,15 @@ impl Scene {
         }
     }
 
-    /// Sends the one request of the scene, as often as it takes to reach a host that knows the tool.
+    /// Sends the one request of the scene, as often as it takes to reach a host that knows the tool; its file before it,
+    /// each time anew.
     pub async fn run(&self) -> Value {
-        let body = json!({ "inputs": { "prompt": "a red fox" } });
-        let path = format!("/api/internal/run/{}", self.machine.tool());
+        let path = format!("/api/internal/run/{}", if self.file { WITH_FILE } else { self.machine.tool() });
         loop {
-            let request =
-                self.http.post(format!("{}{path}", self.base)).header("idempotency-key", "the-one").json(&body);
-            if let Ok(answer) = request.send().await {
+            let inputs = if self.file { self.upload().await } else { Some(json!({ "prompt": "a red fox" })) };
+            let request = self.http.post(format!("{}{path}", self.base)).header("idempotency-key", "the-one");
+            let request = inputs.map(|inputs| request.json(&json!({ "inputs": inputs })));
+            if let Some(Ok(answer)) = OptionFuture::from(request.map(reqwest::RequestBuilder::send)).await {
                 let status = answer.status();
                 let text = answer.text().await.unwrap();
                 // The catalogue comes a moment after the port.
@@ -135,6 +145,14 @@ impl Scene {
             }
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// Sends the file; the inputs that name it, or nothing while no host answers.
+    async fn upload(&self) -> Option<Value> {
+        let form = Form::new().part("file", Part::bytes(PNG).file_name("cat.png"));
+        let answer = self.http.post(format!("{}/api/internal/files", self.base)).multipart(form).send().await.ok()?;
+        assert!(answer.status().is_success(), "{}", answer.status());
+        Some(json!({ "input_image": answer.json::<Value>().await.ok()?["uri"] }))
     }
 
     pub async fn cancel(&self, id: &str) {

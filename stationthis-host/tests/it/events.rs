@@ -109,6 +109,38 @@ async fn a_stream_follows_a_task_to_its_end_and_says_when_there_is_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn messages_are_as_the_openapi_document_describes_them() {
+    let bench = Bench::new().await;
+    let (_, document) = bench.get("/api/internal/openapi.json").await;
+    let described = |path: &str, event: &str| {
+        let stream = &document["paths"][path]["get"]["responses"]["200"]["content"]["text/event-stream"]["schema"];
+        let stream = document.pointer(stream["$ref"].as_str().unwrap().trim_start_matches('#')).unwrap();
+        let mut schema = stream["x-stationthis-events"][event].clone();
+        schema["components"] = document["components"].clone();
+        jsonschema::draft202012::new(&schema).unwrap()
+    };
+    let mut all = Events::open(bench.request(Method::GET, "/api/internal/events")).await;
+    let said = all.next().await.unwrap();
+    assert!(described("/api/internal/events", "ready").is_valid(&said.data));
+    let task = bench.run("sdxl-portrait", json!({ "prompt": "a red fox" })).await;
+    for (path, messages) in [
+        ("/api/internal/events", all.until("end").await),
+        ("/api/internal/tasks/{id}/events", Events::open(events_of(&bench, &task)).await.until("end").await),
+    ] {
+        for said in messages {
+            let schema = described(path, &said.name);
+            let errors: Vec<_> = schema.iter_errors(&said.data).map(|error| error.to_string()).collect();
+            assert!(errors.is_empty(), "{path} {}: {errors:?}", said.name);
+            assert!(!schema.is_valid(&json!({})), "the check can fail");
+        }
+    }
+    let properties = &document["components"]["schemas"]["StreamedTask"]["properties"];
+    assert!(properties["status"].is_object() && properties["outputs"].is_object());
+    assert!(["inputsAsked", "inputsSent", "metadata", "quote"].iter().all(|name| properties[name].is_null()));
+    assert!(described("/api/internal/tasks/{id}/events", "lagged").is_valid(&json!({ "missed": 3 })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_operator_hears_of_everybody_and_a_caller_of_its_own() {
     let bench = Bench::with(SimTiming::instant(), Some("correct-horse-battery")).await;
     let (ada, _) = key_of(&bench, "ada").await;

@@ -197,9 +197,14 @@ async fn check_downloads(victim: &Receiver) {
     let error = guarded.fetch(&output, HeaderMap::new(), patience).await.unwrap_err();
     assert!(error.to_string().contains("private"), "{error}");
     assert!(!victim.was_called());
-    let trusting = GuardedClient::new(Guard::default().trusting(&origin.parse().unwrap())).unwrap();
+    let trusting = guarded.trusting(&origin.parse().unwrap());
     assert!(trusting.fetch(&output, HeaderMap::new(), patience).await.unwrap().status().is_success());
     assert_eq!(victim.call().path, "/view");
+    assert!(
+        guarded.fetch(&output, HeaderMap::new(), patience).await.is_err(),
+        "the one that it was made of trusts nobody more"
+    );
+    assert!(!victim.was_called());
     victim.set(Manner::With(StatusCode::FOUND, header::LOCATION, "http://169.254.169.254/".to_owned()));
     assert_eq!(
         trusting.fetch(&output, HeaderMap::new(), patience).await.unwrap().status(),

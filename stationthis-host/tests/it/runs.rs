@@ -1,10 +1,12 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use stationthis_comfydeploy::sim::SimTiming;
+use stationthis_host::app::Service;
+use stationthis_host::desk::{Desk, TaskFilter};
 
-use crate::bench::{Bench, answer, kind};
+use crate::bench::{Bench, answer, config, kind};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
@@ -102,6 +104,33 @@ async fn lists_come_in_pages_and_by_status_and_tool() {
     let (_, page) = bench.get("/api/internal/tasks?status=completed,failed&tool=flux-dreamscape").await;
     assert_eq!(page["tasks"][0]["taskId"], other["taskId"]);
     assert_eq!(page["tasks"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_tasks_that_hold_pictures_ends_early_for_every_reader() {
+    let bench = Bench::new().await;
+    // Two copies of it are on a record: as it was asked for and as it is sent.
+    let picture = format!("data:image/png;base64,{}", "A".repeat(1_500_000));
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        ids.insert(0, bench.run("image-restyle", json!({ "input_image": picture })).await["taskId"].clone());
+    }
+    for (list, items, id) in [("tasks", "tasks", "taskId"), ("generations", "generations", "generationId")] {
+        let first = bench.request(Method::GET, &format!("/api/internal/{list}?limit=500")).send().await.unwrap();
+        let first = first.text().await.unwrap();
+        assert!(first.len() < 12 * 1024 * 1024, "{}", first.len());
+        let first: Value = serde_json::from_str(&first).unwrap();
+        let cursor = first["nextCursor"].as_str().unwrap();
+        let (_, second) = bench.get(&format!("/api/internal/{list}?limit=500&cursor={cursor}")).await;
+        assert!(second["nextCursor"].is_null());
+        let pages = [&first, &second].map(|page| page[items].as_array().unwrap());
+        assert_eq!(pages.map(Vec::len), [3, 1]);
+        assert!(pages.into_iter().flatten().map(|item| &item[id]).eq(&ids));
+    }
+    let desk = Desk::open(&config(&bench.dir), Some(&bench.base), Service::ComfyDeploy).await.unwrap();
+    let filter = TaskFilter { limit: 4, ..TaskFilter::default() };
+    let listed = desk.tasks(&filter).await.unwrap();
+    assert!(listed.iter().map(|task| json!(task.task_id)).eq(ids), "the command line asks on");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -153,6 +153,20 @@ async fn a_client_that_is_slow_on_purpose_is_cut_off() {
     assert!(health(address).await.starts_with("HTTP/1.1 200"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_quiet_stream_beats_until_its_key_is_to_be_checked_again() {
+    let address = serve(ServerLimits::default()).await;
+    let began = Instant::now();
+    let ask = "GET /api/internal/events HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    let mut client = connect(address, ask).await;
+    let mut said = String::new();
+    tokio::time::timeout(NEVER, client.read_to_string(&mut said)).await.expect("an end").unwrap();
+    assert!(said.starts_with("HTTP/1.1 200") && said.contains("event: ready"), "{said}");
+    let beats = said.matches(":\n\n").count();
+    assert!((59..=60).contains(&beats), "one each 15 s of 15 minutes: {beats}");
+    assert!((900..=930).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+}
+
 /// A file of 16 MiB may take 256 s longer than the 90 s of any request.
 #[tokio::test(start_paused = true)]
 async fn a_file_may_come_slowly_but_not_for_ever() {

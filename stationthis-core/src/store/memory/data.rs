@@ -11,7 +11,7 @@ use super::log::Log;
 use super::outbox::Outbox;
 use super::sums::Sums;
 use crate::error::{Error, Result};
-use crate::id::{CallerId, IdempotencyKey, NoticeId, ProviderId, RunId, TaskId};
+use crate::id::{CallerId, IdempotencyKey, NoticeId, ProviderId, RunId, TaskId, ToolId};
 use crate::store::totals::ended_at;
 use crate::store::{
     Change, Claim, Claimed, Committed, Document, EventQuery, InboxOutcome, Inserted, LeaseChange, NoticeOutcome,
@@ -153,8 +153,12 @@ impl Data {
         claim: &Claim,
         provider: &ProviderId,
         runs_max: usize,
+        but: &[ToolId],
     ) -> Claimed<TaskRecord> {
-        let when = |at, id| free_at(at, self.tasks.get(&id).and_then(|row| row.lease.as_ref()));
+        let when = |at, id| {
+            let row = self.tasks.get(&id).filter(|row| !but.contains(&row.record.tool_id))?;
+            Some(free_at(at, row.lease.as_ref()))
+        };
         let chosen = self.lanes.submissions(claim, provider, runs_max, when);
         self.lease(claim, chosen)
     }

@@ -80,13 +80,13 @@ impl Lanes {
         (taken, next_at)
     }
 
-    /// `free_at` tells from when on a waiting task may be taken.
+    /// `free_at` tells from when on a waiting task may be taken; `None`: it is passed over.
     pub(super) fn submissions(
         &self,
         claim: &Claim,
         provider: &ProviderId,
         runs_max: usize,
-        free_at: impl Fn(Timestamp, TaskId) -> Timestamp,
+        free_at: impl Fn(Timestamp, TaskId) -> Option<Timestamp>,
     ) -> Chosen {
         let Some(lane) = self.0.get(provider) else { return (Vec::new(), None) };
         let leased = lane.leased.iter().rev().take_while(|(until, _)| *until > claim.now).count();
@@ -97,7 +97,7 @@ impl Lanes {
             return (taken, None);
         }
         for (_, submit_at, id) in &lane.turns {
-            let at = free_at(*submit_at, *id);
+            let Some(at) = free_at(*submit_at, *id) else { continue };
             if at > claim.now {
                 next = Some(next.map_or(at, |next| next.min(at)));
             } else if taken.len() < limit {

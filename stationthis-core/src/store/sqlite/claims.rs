@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::failure::{Failure, Ran};
 use super::{inbox, outbox, tasks};
 use crate::error::ErrorKind;
-use crate::id::ProviderId;
+use crate::id::{ProviderId, ToolId};
 use crate::store::{Claim, Claimed, InboxItem, OutboxItem, PAGE_MAX, ProviderFilter};
 use crate::task::TaskRecord;
 use crate::time::Timestamp;
@@ -27,11 +27,13 @@ const HELD: &str = "SELECT count(*) FROM task WHERE provider_id = ?1 AND slot_un
 /// Who waits and may be submitted, in the order of the turns.
 const WAITING: &str = "SELECT submit_at, n FROM task
                    WHERE provider_id = ?1 AND submit_at <= ?2 AND (lease_until IS NULL OR lease_until <= ?2)
-                   ORDER BY turn, submit_at, n LIMIT ?3";
+                     AND tool_id NOT IN (SELECT value FROM json_each(?3))
+                   ORDER BY turn, submit_at, n LIMIT ?4";
 
 /// When the first of those may be submitted that may not be now.
 const LATER: &str = "SELECT min(max(submit_at, coalesce(lease_until, submit_at))) FROM task
-             WHERE provider_id = ?1 AND submit_at IS NOT NULL AND (submit_at > ?2 OR lease_until > ?2)";
+             WHERE provider_id = ?1 AND submit_at IS NOT NULL AND (submit_at > ?2 OR lease_until > ?2)
+               AND tool_id NOT IN (SELECT value FROM json_each(?3))";
 
 /// What may be delivered.
 const NOTICES: &str = "SELECT free_at, n FROM notice WHERE free_at IS NOT NULL ORDER BY free_at, n LIMIT ?1";
@@ -79,6 +81,7 @@ pub(super) fn submissions(
     claim: &Claim,
     provider: &ProviderId,
     runs_max: usize,
+    but: &[ToolId],
 ) -> Ran<Claimed<TaskRecord>> {
     let now = claim.now.as_micros();
     let held: i64 = conn.prepare_cached(HELD)?.query_row(params![provider.as_str(), now], |row| row.get(0))?;
@@ -87,20 +90,22 @@ pub(super) fn submissions(
         return Ok(Claimed { items: Vec::new(), next_at: None });
     }
     let claim = &Claim { limit: claim.limit.min(room), ..claim.clone() };
-    let entries = read_entries(conn, WAITING, params![provider.as_str(), now, one_more(claim)])?;
+    let but = serde_json::Value::from_iter(but.iter().map(ToolId::as_str)).to_string();
+    let entries = read_entries(conn, WAITING, params![provider.as_str(), now, but, one_more(claim)])?;
     let (taken, more_at) = choose(&entries, claim);
     let next_at = match more_at {
         _ if taken.len() == room => None,
         Some(at) => Some(at),
-        None => later_submission(conn, provider, now)?,
+        None => later_submission(conn, provider, now, &but)?,
     };
     let items = take(conn, TAKE_TASK, claim, &taken, |row| tasks::record_at(row, 1))?;
     Ok(Claimed { items, next_at })
 }
 
 /// When the first of those may be submitted that may not be now.
-fn later_submission(conn: &Connection, provider: &ProviderId, now: i64) -> Ran<Option<Timestamp>> {
-    let at: Option<i64> = conn.prepare_cached(LATER)?.query_row(params![provider.as_str(), now], |row| row.get(0))?;
+fn later_submission(conn: &Connection, provider: &ProviderId, now: i64, but: &str) -> Ran<Option<Timestamp>> {
+    let values = params![provider.as_str(), now, but];
+    let at: Option<i64> = conn.prepare_cached(LATER)?.query_row(values, |row| row.get(0))?;
     Ok(at.map(Timestamp::from_micros))
 }
 
@@ -201,6 +206,10 @@ mod tests {
     use crate::store::{SqliteStore, TaskStore};
     use crate::testkit::store_suite::fixtures::{at, waiting};
 
+    /// The queue, in the order of its index, and the list of those that are passed over, read once.
+    const QUEUE: &str = "SEARCH task USING COVERING INDEX task_queue (provider_id=?); LIST SUBQUERY 1; \
+                         SCAN json_each VIRTUAL TABLE INDEX 1:; CREATE BLOOM FILTER";
+
     /// Claims run all the time, over whatever waits: each must be answered by an index alone, in its order.
     #[tokio::test]
     async fn claims_read_nothing_but_their_index() {
@@ -216,8 +225,8 @@ mod tests {
             (DUE, "SEARCH task USING COVERING INDEX task_free (provider_id=? AND free_at>?)"),
             (NEXT_PROVIDER, "SEARCH task USING COVERING INDEX task_free (provider_id>?)"),
             (HELD, "SEARCH task USING COVERING INDEX task_slot (provider_id=? AND slot_until>?)"),
-            (WAITING, "SEARCH task USING COVERING INDEX task_queue (provider_id=?)"),
-            (LATER, "SEARCH task USING COVERING INDEX task_queue (provider_id=?)"),
+            (WAITING, QUEUE),
+            (LATER, QUEUE),
             (NOTICES, "SEARCH notice USING COVERING INDEX notice_free (free_at>?)"),
             (WEBHOOKS, "SCAN inbox USING COVERING INDEX inbox_free"),
         ];
@@ -242,7 +251,7 @@ mod tests {
                 (DUE, vec!["comfydeploy".to_owned().into(), 10.into()]),
                 (NEXT_PROVIDER, vec![String::new().into()]),
                 (HELD, vec!["comfydeploy".to_owned().into(), now.into()]),
-                (WAITING, vec!["comfydeploy".to_owned().into(), now.into(), 10.into()]),
+                (WAITING, vec!["comfydeploy".to_owned().into(), now.into(), "[]".to_owned().into(), 10.into()]),
             ];
             let count = |(sql, values): (&str, Vec<_>)| {
                 let mut statement = conn.prepare(sql).unwrap();

@@ -16,9 +16,10 @@ struct Migration {
 }
 
 /// Every step, in order.
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration { name: "0001_tasks", sql: include_str!("schema/0001_tasks.sql") },
     Migration { name: "0002_days", sql: include_str!("schema/0002_days.sql") },
+    Migration { name: "0003_capacity", sql: include_str!("schema/0003_capacity.sql") },
 ];
 
 /// Prepared statements kept per connection: more than the store has, so that none is prepared twice.

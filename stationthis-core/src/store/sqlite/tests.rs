@@ -124,11 +124,11 @@ async fn a_newer_schema_is_refused() {
     let dir = TempDir::new().unwrap();
     drop(open(&dir).await);
     let conn = Connection::open(file(&dir)).unwrap();
-    conn.execute("INSERT INTO schema_migration VALUES (3, '0003_future', '')", []).unwrap();
+    conn.execute("INSERT INTO schema_migration VALUES (4, '0004_future', '')", []).unwrap();
     let error = SqliteStore::open(file(&dir)).await.unwrap_err();
     assert_eq!((error.kind(), error.retry()), (ErrorKind::StoreUnavailable, Retry::Never));
     assert!(error.message().unwrap().contains("newer version"), "{error}");
-    conn.execute("DELETE FROM schema_migration WHERE position = 3", []).unwrap();
+    conn.execute("DELETE FROM schema_migration WHERE position = 4", []).unwrap();
     open(&dir).await;
 }
 

@@ -171,7 +171,8 @@ impl Step {
             }
             RunStatus::Succeeded => {
                 ending.empty_confirmations = ending.empty_confirmations.saturating_add(1);
-                if ending.empty_confirmations >= 2 {
+                // Where nobody can be asked once more, the first answer is the last.
+                if ending.empty_confirmations >= 2 || self.state.immediate {
                     ending.confirmed_at.get_or_insert(at);
                     let failure = FailureRecord::new("noOutput", "The service says success but shows no output.");
                     self.end(TaskStatus::Failed, Some(failure), at, false);

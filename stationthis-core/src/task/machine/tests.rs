@@ -132,7 +132,7 @@ fn table() -> Vec<(&'static str, Event, [S; 10])> {
         ("submit started", Event::SubmitStarted, [Su, Su, Do, Qu, Ru, Fi, Co, Fa, Ca, Ti]),
         ("submitted", Event::Submitted { run_id: run("r1") }, [Qu, Qu, Qu, Qu, Ru, Fi, Co, Fa, Ca, Ti]),
         ("submit refused", Event::SubmitRefused { failure: failure("refused") }, [Ac, Fa, Do, Qu, Ru, Fi, Co, Fa, Ca, Ti]),
-        ("submit deferred", Event::SubmitDeferred { failure: failure("busy"), retry_at: at(99) }, same),
+        ("submit deferred", Event::SubmitDeferred { failure: failure("busy"), retry_at: at(99), at_capacity: false }, same),
         ("submit lost", Event::SubmitLost { failure: failure("lost"), answered: false }, [Ac, Do, Do, Qu, Ru, Fi, Co, Fa, Ca, Ti]),
         ("lookup found", Event::LookupFound { run_id: run("r1") }, [Qu, Qu, Qu, Qu, Ru, Fi, Co, Fa, Ca, Ti]),
         ("lookup absent", Event::LookupAbsent, same),
@@ -349,7 +349,7 @@ fn a_wish_that_the_end_overtook_is_answered() {
 
 #[test]
 fn after_a_restore_nothing_is_submitted_that_may_have_been() {
-    let waiting = Event::SubmitDeferred { failure: failure("busy"), retry_at: at(30) };
+    let waiting = Event::SubmitDeferred { failure: failure("busy"), retry_at: at(30), at_capacity: false };
     let deferred = after(&reached(S::Submitting), 5, waiting).state;
     for state in [accepted(), deferred] {
         assert!(plan::submit_at(&state).is_some());

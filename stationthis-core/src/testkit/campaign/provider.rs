@@ -110,6 +110,10 @@ pub(super) struct HostileProvider {
     costs: CardCostModel,
 }
 
+/// The seconds of each minute in which the instance without promises takes no more runs, and what it says to wait.
+const FULL_SECONDS: i64 = 20;
+const FULL_PAUSE: Duration = Duration::from_secs(7);
+
 /// How a submission is answered.
 struct Answer {
     after: Duration,
@@ -166,13 +170,16 @@ impl HostileProvider {
         let mut books = self.outside.books();
         books.submissions += 1;
         let quick = books.rng.millis(20, 900);
+        if self.is_full(now) {
+            return Ok(Answer { after: quick, result: Err(no_room(Retry::After(FULL_PAUSE))) });
+        }
         if !books.rng.chance(self.outside.scenario.call_faults) {
             let run_id = self.run_of(&mut books, request, now.plus(quick / 2))?;
             return Ok(Answer { after: quick, result: Ok(Submission::new(run_id)) });
         }
         let late = books.rng.millis(1000, 56_000);
         let answer = |after, result| Ok(Answer { after, result });
-        match books.rng.below(10) {
+        match books.rng.below(11) {
             // Executed, and the answer says nothing of it.
             0 | 1 => {
                 self.run_of(&mut books, request, now.plus(quick / 2))?;
@@ -203,8 +210,15 @@ impl HostileProvider {
             // Not executed.
             7 => answer(quick, Err(lost())),
             8 => answer(quick, Err(refused_by(422, Effect::No, Retry::Never))),
-            _ => answer(quick, Err(refused_by(429, Effect::No, Retry::Backoff))),
+            9 => answer(quick, Err(refused_by(429, Effect::No, Retry::Backoff))),
+            _ => answer(quick, Err(no_room(Retry::Backoff))),
         }
+    }
+
+    /// Does it take no more runs for the moment? One instance does so for a part of every minute, whatever is at work.
+    fn is_full(&self, now: Timestamp) -> bool {
+        let second = now.as_micros().div_euclid(1_000_000).rem_euclid(60);
+        self.class == Class::None && self.outside.scenario.call_faults > 0 && second < FULL_SECONDS
     }
 
     /// The run of a task: the one there is, where the class promises that, else a new one.
@@ -335,6 +349,11 @@ fn urls(rng: &mut Rng, shown_at: Timestamp) -> Option<Urls> {
 /// No answer came: it may have happened.
 fn lost() -> Error {
     Error::new(ErrorKind::Timeout, "call provider").with_retry(Retry::Backoff).with_effect(Effect::Unknown)
+}
+
+/// As many runs are at work as it takes.
+fn no_room(retry: Retry) -> Error {
+    Error::new(ErrorKind::AtCapacity, "submit run").with_http(429, "too many runs").with_retry(retry)
 }
 
 fn refused_by(status: u16, effect: Effect, retry: Retry) -> Error {

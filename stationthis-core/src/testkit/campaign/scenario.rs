@@ -16,7 +16,7 @@ pub struct Scenario {
     /// Webhooks.
     pub hooks: HookShares,
     /// Times of a thousand that a call to a provider goes wrong, each in a way that is drawn: the answer to a submission
-    /// is lost, is a 500 or a 400 although there is a run, or comes late; a poll fails, is stale or says an unknown word.
+    /// is lost, is a 500 or a 400 although there is a run, or comes late; there is no room; a poll fails, is stale or says an unknown word.
     pub call_faults: u32,
     /// Runs of a thousand that behave oddly: never end, end after the deadline, tell impossible times, run elsewhere.
     pub odd_runs: u32,

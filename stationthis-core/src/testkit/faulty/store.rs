@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::{Fault, Faulty, lost};
 use crate::error::{ErrorKind, Result};
-use crate::id::{CallerId, IdempotencyKey, NoticeId, ProviderId, RunId, TaskId};
+use crate::id::{CallerId, IdempotencyKey, NoticeId, ProviderId, RunId, TaskId, ToolId};
 use crate::store::{
     Appended, Change, Claim, Claimed, Committed, Document, EventQuery, InboxItem, InboxOutcome, Inserted,
     NoticeOutcome, NoticePage, NoticeQuery, OutboxItem, ProviderFilter, Put, StoreStats, StoredEvent, TaskPage,
@@ -65,8 +65,9 @@ impl TaskStore for Faulty<dyn TaskStore> {
         claim: &Claim,
         provider: &ProviderId,
         runs_max: usize,
+        but: &[ToolId],
     ) -> Result<Claimed<TaskRecord>> {
-        self.stored("claim_submissions", || self.inner().claim_submissions(claim, provider, runs_max)).await
+        self.stored("claim_submissions", || self.inner().claim_submissions(claim, provider, runs_max, but)).await
     }
 
     async fn claim_notices(&self, claim: &Claim) -> Result<Claimed<OutboxItem>> {

@@ -11,6 +11,7 @@ use crate::id::TaskId;
 use crate::provider::{RunRef, SubmitRequest};
 use crate::testkit::provider_suite::ProviderFixture;
 use crate::testkit::scenario_names;
+use crate::tool::{Execution, ToolDefinition};
 
 /// Every scenario that there is, in order.
 #[must_use]
@@ -22,12 +23,21 @@ pub fn names() -> Vec<&'static str> {
     ])
 }
 
-/// A submission of a new task with a tool that the fixture knows inputs for.
+/// A submission of a new task with a tool that is followed and that the fixture knows inputs for.
 async fn request(fixture: &dyn ProviderFixture) -> SubmitRequest {
+    let found = requests(fixture, |execution| execution != Execution::Immediate).await.into_iter().next();
+    found.expect("the fixture knows inputs for no tool of the catalogue that is followed")
+}
+
+/// One for each tool that is executed so.
+async fn requests(fixture: &dyn ProviderFixture, of: impl Fn(Execution) -> bool) -> Vec<SubmitRequest> {
     let tools = fixture.provider().discover().await.unwrap().tools;
-    let found = tools.iter().find_map(|tool| fixture.inputs(tool).map(|inputs| (tool, inputs)));
-    let (tool, inputs) = found.expect("the fixture knows inputs for no tool of the catalogue");
-    SubmitRequest::new(TaskId::generate(), tool.tool_id.clone(), tool.endpoint_details.clone(), inputs)
+    let wanted = tools.into_iter().filter(|tool| of(tool.execution));
+    let request = |tool: ToolDefinition| {
+        let inputs = fixture.inputs(&tool)?;
+        Some(SubmitRequest::new(TaskId::generate(), tool.tool_id, tool.endpoint_details, inputs))
+    };
+    wanted.filter_map(request).collect()
 }
 
 /// Submits a new task.

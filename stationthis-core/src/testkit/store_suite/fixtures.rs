@@ -140,10 +140,12 @@ fn full_state() -> TaskState {
         exactly_once: ExactlyOnce::Lookup,
         can_diagnose: true,
         can_cancel: true,
+        immediate: true,
         custody: true,
         expected_ms: Some(25_000),
         rules: Rules::of(&Policy::default()),
         submit_attempts: 2,
+        capacity_refusals: 1,
         submit_retry_at: Some(at(7)),
         sent_files: vec![sent_file()],
         doubt: Some(Doubt {
@@ -210,15 +212,12 @@ fn full_state() -> TaskState {
             settlement: Settlement::known(Usd::from_nanos(1_011_000), UsageBasis::ProviderRun),
         }),
         flags: BTreeSet::from([Flag::NeedsReview, Flag::LateOutputs]),
-        counters: Counters {
-            webhooks: 4,
-            webhooks_kept: 3,
-            webhooks_ignored: 1,
-            polls: 9,
-            polls_failed: 1,
-            unknown_statuses: 2,
-        },
+        counters: counters(),
     }
+}
+
+fn counters() -> Counters {
+    Counters { webhooks: 4, webhooks_kept: 3, webhooks_ignored: 1, polls: 9, polls_failed: 1, unknown_statuses: 2 }
 }
 
 fn outputs() -> Vec<Output> {

@@ -4,7 +4,8 @@ use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::io::{ioctl_fionread, read};
-use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+use rustix::process::getpgrp;
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcsetattr};
 
 /// "Primary device attributes", which every terminal since the VT100 answers: `ESC [ ? 62 ; 4 c`.
 const QUESTION: &[u8] = b"\x1b[c";
@@ -15,14 +16,18 @@ const SIXEL: &str = "4";
 /// The longest answer: some thirty numbers.
 const ANSWER_BYTES_MAX: usize = 128;
 
-/// How long the terminal may think before each character, in tenths of a second: more than a round trip around the world.
-const PATIENCE_TENTHS: u8 = 5;
+/// How long the terminal may think before each character, in tenths of a second: several round trips around the world. An
+/// answer that comes later would be the shell's.
+const PATIENCE_TENTHS: u8 = 10;
 
 /// Does the terminal of standard input and output say that it draws sixel? A terminal that does not answer does not.
 ///
 /// Nothing is asked while somebody has typed ahead: the answer comes in the same way as what is typed.
 pub(super) fn draws_sixel() -> bool {
-    ask(std::io::stdin().as_fd(), &mut std::io::stdout()).is_ok_and(|answer| says_sixel(&answer))
+    let input = std::io::stdin();
+    // In the background, a program that changes its terminal is stopped.
+    let is_in_front = tcgetpgrp(&input).is_ok_and(|group| group == getpgrp());
+    is_in_front && ask(input.as_fd(), &mut std::io::stdout()).is_ok_and(|answer| says_sixel(&answer))
 }
 
 fn ask(input: BorrowedFd<'_>, output: &mut impl Write) -> std::io::Result<String> {

@@ -1,6 +1,8 @@
-//! The HTTP face: `run`, and the same in the words of `generations`.
+//! The HTTP face: `run`, with files and outputs that go through the host, and the same in the words of `generations`, with
+//! data URLs and the addresses of outputs.
 
 use async_trait::async_trait;
+use reqwest::multipart::{Form, Part};
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use stationthis_core::task::TaskRecord;
@@ -29,11 +31,20 @@ impl Face for Run {
 
     async fn ask(&self, scene: &Scene, _: usize, ask: &Ask) -> Outcome {
         let path = format!("/api/internal/run/{}?wait=30", scene.slug(ask.tool));
-        let (status, body) = call(scene, Method::POST, &path, Some(json!({ "inputs": inputs(ask) }))).await;
+        let inputs = inputs(ask, &kept(scene).await);
+        let (status, body) = call(scene, Method::POST, &path, Some(json!({ "inputs": inputs }))).await;
         if status != StatusCode::OK {
             return refused(status, &body);
         }
-        made(scene, ask, serde_json::from_value(body).unwrap()).await
+        let task: TaskRecord = serde_json::from_value(body).unwrap();
+        let place = |n: usize| format!("{}/api/internal/tasks/{}/outputs/{n}", scene.base, task.task_id);
+        let mut outputs = Vec::new();
+        for n in 0..task.state.outputs.len() {
+            let answer = scene.http.get(place(n)).bearer_auth(KEY).send().await.unwrap();
+            assert_eq!(answer.status(), 200);
+            outputs.push(answer.bytes().await.unwrap().to_vec());
+        }
+        made(ask, &task, outputs)
     }
 }
 
@@ -48,7 +59,7 @@ impl Face for Generations {
     }
 
     async fn ask(&self, scene: &Scene, _: usize, ask: &Ask) -> Outcome {
-        let wish = json!({ "toolId": scene.slug(ask.tool), "requestPayload": inputs(ask) });
+        let wish = json!({ "toolId": scene.slug(ask.tool), "requestPayload": inputs(ask, DATA_URL) });
         let (status, generation) = call(scene, Method::POST, "/api/internal/generations", Some(wish)).await;
         if status != StatusCode::CREATED {
             return refused(status, &generation);
@@ -56,8 +67,28 @@ impl Face for Generations {
         let task = format!("/api/internal/tasks/{}?wait=30", generation["generationId"].as_str().unwrap());
         let (status, task) = call(scene, Method::GET, &task, None).await;
         assert_eq!(status, 200);
-        made(scene, ask, serde_json::from_value(task).unwrap()).await
+        let task: TaskRecord = serde_json::from_value(task).unwrap();
+        let mut outputs = Vec::new();
+        for output in &task.state.outputs {
+            outputs.push(match &output.url {
+                Some(url) => scene.http.get(url).send().await.unwrap().bytes().await.unwrap().to_vec(),
+                None => output.text.clone().unwrap().into_bytes(),
+            });
+        }
+        made(ask, &task, outputs)
     }
+}
+
+/// A picture of the user's own, written out.
+const DATA_URL: &str = "data:image/png;base64,iVBORw0KGgo=";
+
+/// The same, kept by the host, as an input: it has one name, however often it is sent.
+async fn kept(scene: &Scene) -> String {
+    let form = Form::new().part("file", Part::bytes(super::PICTURE));
+    let request = scene.http.post(format!("{}/api/internal/files", scene.base)).bearer_auth(KEY).multipart(form);
+    let (status, file) = answer(request).await;
+    assert_eq!(status, StatusCode::CREATED, "{file}");
+    file["uri"].as_str().unwrap().to_owned()
 }
 
 /// What HTTP gives in numbers, in the words that faces share.
@@ -73,10 +104,10 @@ async fn call(scene: &Scene, method: Method, path: &str, body: Option<Value>) ->
     answer(body.map(|body| request.try_clone().unwrap().json(&body)).unwrap_or(request)).await
 }
 
-fn inputs(ask: &Ask) -> Map<String, Value> {
+fn inputs(ask: &Ask, picture: &str) -> Map<String, Value> {
     let value = |given: &Given| match given {
         Given::Value(value) => value.clone(),
-        Given::Picture => json!("data:image/png;base64,iVBORw0KGgo="),
+        Given::Picture => json!(picture),
     };
     let tool = tools().into_iter().find(|tool| tool.key == ask.tool).unwrap();
     let listed = |name: &str, value: Value| {
@@ -86,16 +117,9 @@ fn inputs(ask: &Ask) -> Map<String, Value> {
     ask.inputs.iter().map(|(name, given)| ((*name).to_owned(), listed(name, value(given)))).collect()
 }
 
-async fn made(scene: &Scene, ask: &Ask, task: TaskRecord) -> Outcome {
-    let mut outputs = Vec::new();
-    for output in &task.state.outputs {
-        outputs.push(match &output.url {
-            Some(url) => scene.http.get(url).send().await.unwrap().bytes().await.unwrap().to_vec(),
-            None => output.text.clone().unwrap().into_bytes(),
-        });
-    }
-    let failed = failure::end(&task).map(|sentence| super::without_id(&sentence, &task));
-    Outcome::Made { sent: super::sent(ask, &task.inputs_sent), failed, cost: summary::cost(&task), outputs }
+fn made(ask: &Ask, task: &TaskRecord, outputs: Vec<Vec<u8>>) -> Outcome {
+    let failed = failure::end(task).map(|sentence| super::without_id(&sentence, task));
+    Outcome::Made { sent: super::sent(ask, &task.inputs_sent), failed, cost: summary::cost(task), outputs }
 }
 
 fn refused(status: StatusCode, problem: &Value) -> Outcome {

@@ -9,12 +9,31 @@ fn all(state: &TaskState, events: &[(i64, Event)]) -> TaskState {
 }
 
 fn deferred() -> TaskState {
-    let busy = Event::SubmitDeferred { failure: failure("busy"), retry_at: at(30) };
+    let busy = Event::SubmitDeferred { failure: failure("busy"), retry_at: at(30), at_capacity: false };
     after(&reached(S::Submitting), 5, busy).state
 }
 
 fn lost(answered: bool) -> Event {
     Event::SubmitLost { failure: failure("lost"), answered }
+}
+
+#[test]
+fn a_refusal_for_want_of_room_is_counted_apart() {
+    let mut state = after(&accepted(), 1, Event::SubmitStarted).state;
+    let busy =
+        |at_capacity, second| Event::SubmitDeferred { failure: failure("busy"), retry_at: at(second), at_capacity };
+    for (second, at_capacity) in [(10, true), (20, false), (30, true)] {
+        state = after(&state, second, busy(at_capacity, second + 5)).state;
+        assert_eq!((state.status, plan::submit_at(&state)), (S::Submitting, Some(at(second + 5))));
+        state = after(&state, second + 6, Event::SubmitStarted).state;
+    }
+    assert_eq!((state.submit_attempts, state.capacity_refusals), (4, 2));
+    let waits = after(&state, 40, busy(true, 9_999)).state;
+    let over = after(&waits, 3600, Event::DeadlinePassed);
+    assert_eq!((over.state.status, over.actions.first()), (S::Failed, Some(&Action::Settle { not_run: true })));
+    let reason = over.state.status_reason.unwrap();
+    assert_eq!(reason.code, "notSubmitted");
+    assert!(reason.message.contains("no more runs"), "{}", reason.message);
 }
 
 #[test]
@@ -58,7 +77,7 @@ fn an_attempt_to_submit_counts_only_where_one_may_be_made() {
     let again = after(&waiting, 30, Event::SubmitStarted).state;
     assert_eq!((again.submit_attempts, again.times.submitting_at, again.submit_retry_at), (2, Some(at(30)), None));
     for other in [S::Accepted, S::InDoubt, S::Queued, S::Completed] {
-        let busy = Event::SubmitDeferred { failure: failure("busy"), retry_at: at(30) };
+        let busy = Event::SubmitDeferred { failure: failure("busy"), retry_at: at(30), at_capacity: false };
         assert_eq!(after(&reached(other), 20, busy).state, reached(other), "{other}");
     }
     let queued = after(&waiting, 31, Event::Submitted { run_id: run("r1") }).state;

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{assert_unsupported, request, submitted};
+use super::{assert_unsupported, request, requests, submitted};
 use crate::error::{Effect, ErrorKind, Retry};
 use crate::id::TaskId;
 use crate::provider::{CancelAnswer, Lookup, LookupRequest, RunRef, UploadFile};
 use crate::task::report::{RunReport, RunStatus};
 use crate::testkit::provider_suite::{Conduct, ProviderFixture};
 use crate::time::Timestamp;
-use crate::tool::ExactlyOnce;
+use crate::tool::{ExactlyOnce, Execution};
 
 /// How long a run of a fixture may take: it should take none, and a machine may be slow.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -64,6 +64,28 @@ pub async fn a_failed_run_says_so(fixture: &dyn ProviderFixture) {
     } else {
         assert_unsupported(diagnosis);
     }
+}
+
+pub async fn what_answers_at_once_brings_its_end(fixture: &dyn ProviderFixture) {
+    for request in requests(fixture, |execution| execution == Execution::Immediate).await {
+        let tool = &request.tool_id;
+        let submission = fixture.provider().submit(&request).await.unwrap();
+        let report = submission.report.unwrap_or_else(|| panic!("{tool} answers at once, and nothing of its end"));
+        assert_eq!((&report.run_id, report.status), (&submission.run_id, RunStatus::Succeeded), "{tool}");
+        assert!(!report.outputs.is_empty(), "{tool}: a run that succeeded gave something");
+    }
+}
+
+pub async fn a_refusal_for_want_of_room_says_so(fixture: &dyn ProviderFixture) {
+    let request = request(fixture).await;
+    fixture.set(Conduct::Full);
+    let before = fixture.runs_made();
+    let Err(error) = fixture.provider().submit(&request).await else {
+        assert_eq!(fixture.runs_made(), before + 1, "a service that lets more of them wait at its side");
+        return;
+    };
+    assert_eq!((error.kind(), error.effect()), (ErrorKind::AtCapacity, Effect::No), "{error}");
+    assert_eq!(fixture.runs_made(), before);
 }
 
 pub async fn a_refused_connection_had_no_effect(fixture: &dyn ProviderFixture) {

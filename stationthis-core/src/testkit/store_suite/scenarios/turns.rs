@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use crate::id::{CallerId, ProviderId, TaskId};
+use crate::id::{CallerId, ProviderId, TaskId, ToolId};
 use crate::store::{Change, Claim, Claimed, LeaseChange, TaskStore};
 use crate::task::TaskRecord;
 use crate::task::state::TaskStatus;
@@ -21,7 +21,7 @@ async fn queued(store: &dyn TaskStore, caller: &str, submit_at: Timestamp) -> Ta
 
 async fn submissions(store: &dyn TaskStore, now: Timestamp, limit: usize, runs_max: usize) -> Claimed<TaskRecord> {
     let provider = ProviderId::new("comfydeploy").unwrap();
-    store.claim_submissions(&Claim { limit, ..claim("a", now) }, &provider, runs_max).await.unwrap()
+    store.claim_submissions(&Claim { limit, ..claim("a", now) }, &provider, runs_max, &[]).await.unwrap()
 }
 
 /// Puts a claimed task into a state, in which it no longer waits; its lease is given back.
@@ -94,7 +94,7 @@ pub async fn no_more_runs_than_slots(fixture: &StoreFixture) {
     for status in [TaskStatus::InDoubt, TaskStatus::Finalizing, TaskStatus::Completed] {
         first = moved(store, first, status).await;
         let free = Claim { lease: std::time::Duration::ZERO, ..claim("a", at(0)) };
-        let claimed = store.claim_submissions(&free, &first.provider_id, 2).await.unwrap();
+        let claimed = store.claim_submissions(&free, &first.provider_id, 2, &[]).await.unwrap();
         assert_eq!((claimed.items.len(), claimed.next_at), (1, None), "{status} holds no slot");
     }
     let mut deferred = first;
@@ -141,6 +141,29 @@ pub async fn what_may_not_be_submitted_yet_is_passed_over(fixture: &StoreFixture
     assert_eq!(order, [later.task_id, latest.task_id, now.task_id]);
 }
 
+pub async fn tools_that_are_named_are_passed_over(fixture: &StoreFixture) {
+    let store = fixture.store();
+    let full = ToolId::new("comfydeploy:full").unwrap();
+    let of_full = |submit_at| TaskRecord { tool_id: full.clone(), ..waiting("anna", submit_at) };
+    let (first, later) = (of_full(at(0)), of_full(at(50)));
+    insert(store, &first).await;
+    insert(store, &later).await;
+    let other = queued(store, "anna", at(0)).await;
+    let claimed = async |now, limit, but: &[ToolId]| {
+        let claim = Claim { limit, ..claim("a", now) };
+        store.claim_submissions(&claim, &other.provider_id, MANY, but).await.unwrap()
+    };
+    let rest = claimed(at(0), 10, std::slice::from_ref(&full)).await;
+    assert_eq!((ids(&rest), rest.next_at), (vec![other.task_id], None), "whatever else waits is not seen");
+    let nothing = Claimed { items: vec![], next_at: Some(at(60)) };
+    assert_eq!(claimed(at(9), 10, std::slice::from_ref(&full)).await, nothing, "but for the lease's end");
+    // They kept their turns.
+    store.release_leases("a").await.unwrap();
+    let next = claimed(at(9), 1, &[ToolId::new("comfydeploy:another").unwrap()]).await;
+    assert_eq!(ids(&next), [first.task_id]);
+    assert_eq!(ids(&claimed(at(69), 10, &[]).await), [first.task_id, later.task_id, other.task_id]);
+}
+
 pub async fn each_provider_has_its_own_queue(fixture: &StoreFixture) {
     let store = fixture.store();
     let elsewhere = ProviderId::new("elsewhere").unwrap();
@@ -148,9 +171,9 @@ pub async fn each_provider_has_its_own_queue(fixture: &StoreFixture) {
     let there = TaskRecord { provider_id: elsewhere.clone(), ..waiting("anna", at(0)) };
     insert(store, &there).await;
     assert_eq!(ids(&submissions(store, at(0), 10, 1).await), [here.task_id]);
-    let claimed = store.claim_submissions(&claim("a", at(0)), &elsewhere, 1).await.unwrap();
+    let claimed = store.claim_submissions(&claim("a", at(0)), &elsewhere, 1, &[]).await.unwrap();
     assert_eq!(ids(&claimed), [there.task_id], "a slot that is taken there is free here");
     let nowhere = ProviderId::new("nowhere").unwrap();
     let nothing = Claimed { items: vec![], next_at: None };
-    assert_eq!(store.claim_submissions(&claim("a", at(0)), &nowhere, 1).await.unwrap(), nothing);
+    assert_eq!(store.claim_submissions(&claim("a", at(0)), &nowhere, 1, &[]).await.unwrap(), nothing);
 }
