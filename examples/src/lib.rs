@@ -50,6 +50,11 @@ pub struct Testing;
 #[doc = include_str!("../../docs/comfydeploy.md")]
 pub struct ComfyDeploy;
 
+/// `stationthis-tripo/README.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../stationthis-tripo/README.md")]
+pub struct TripoCrate;
+
 /// `docs/tripo.md`.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/tripo.md")]

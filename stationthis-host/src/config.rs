@@ -1,5 +1,8 @@
 //! The host's configuration: defaults that are compiled in, a file, the environment, flags, each laid over the last.
 
+mod providers;
+
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -16,6 +19,9 @@ use crate::http::{CallerLimits, Origin};
 use crate::outgoing::AddressRange;
 use crate::telegram::Limits;
 
+pub use self::providers::ProviderSettings;
+pub(crate) use self::providers::refused as refused_provider;
+
 /// Every setting with its default, as the text that `config.default.toml` holds.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
 
@@ -29,7 +35,7 @@ const MIB: u64 = 1024 * 1024;
 const API_KEY_CHARS_MIN: usize = 16;
 
 /// The environment variables and the keys they set.
-const VARIABLES: [(&str, &str); 25] = [
+const VARIABLES: [(&str, &str); 27] = [
     ("STATIONTHIS_LISTEN", "listen"),
     ("STATIONTHIS_PUBLIC_URL", "public_url"),
     ("STATIONTHIS_DATA_DIR", "data_dir"),
@@ -51,6 +57,8 @@ const VARIABLES: [(&str, &str); 25] = [
     ("STATIONTHIS_DURATION", "duration"),
     ("COMFY_DEPLOY_API_KEY", "comfydeploy.api_key"),
     ("COMFY_DEPLOY_API_URL", "comfydeploy.api_url"),
+    ("VIDU_API_KEY", "providers.vidu.api_key"),
+    ("VIDU_API_URL", "providers.vidu.api_url"),
     ("TELEGRAM_BOT_TOKEN", "telegram.token"),
     ("TELEGRAM_API_URL", "telegram.api_url"),
     ("TELEGRAM_ALLOWED", "telegram.allowed"),
@@ -120,6 +128,9 @@ pub struct Config {
     pub duration: DurationPolicy,
     /// The ComfyDeploy account.
     pub comfydeploy: ComfyDeployConfig,
+    /// Accounts of other services, and further ones of ComfyDeploy, by the ids of their providers.
+    #[serde(default)]
+    pub providers: BTreeMap<String, ProviderSettings>,
     /// The Telegram bot.
     pub telegram: TelegramSettings,
 }
@@ -302,16 +313,15 @@ fn merge(table: &mut Table, over: Table) {
 fn set(table: &mut Table, key: &str, text: &str) {
     let counts = ["_s", "_ms", "_min", "_burst", "_per_caller", "_mib", "_h"].iter().any(|end| key.ends_with(end));
     let value = text.parse().ok().filter(|_| counts).map_or_else(|| Value::String(text.to_owned()), Value::Integer);
-    match key.split_once('.') {
-        Some((section, key)) => {
-            if let Some(Value::Table(section)) = table.get_mut(section) {
-                section.insert(key.to_owned(), value);
-            }
-        }
-        None => {
-            table.insert(key.to_owned(), value);
-        }
+    let mut at = table;
+    let mut sections: Vec<&str> = key.split('.').collect();
+    let Some(key) = sections.pop() else { return };
+    for section in sections {
+        // A variable alone is enough for a section: it is made.
+        let Value::Table(below) = at.entry(section).or_insert_with(|| Value::Table(Table::new())) else { return };
+        at = below;
     }
+    at.insert(key.to_owned(), value);
 }
 
 fn http_url<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<String, D::Error> {
