@@ -56,6 +56,16 @@ pub struct Testing;
 #[doc = include_str!("../../docs/comfydeploy.md")]
 pub struct ComfyDeploy;
 
+/// `stationthis-tripo/README.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../stationthis-tripo/README.md")]
+pub struct TripoCrate;
+
+/// `docs/tripo.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/tripo.md")]
+pub struct Tripo;
+
 /// `docs/webhooks.md`.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/webhooks.md")]

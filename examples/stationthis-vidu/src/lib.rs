@@ -57,6 +57,8 @@ mod error;
 mod pricing;
 mod provider;
 mod route;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod submit;
 mod upload;
 mod webhook;
