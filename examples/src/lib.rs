@@ -9,6 +9,7 @@
 //! | `batch` | a hundred prompts at once, with progress and a report of what they cost |
 //! | `chain` | the picture of one tool into the next |
 //! | `mail` | a notifier of your own, by e-mail |
+//! | `three_services` | the same code over three services, with three cost models and one report |
 //!
 //! Each brings its own simulated service: `cargo run -p stationthis-examples --bin embed`. `tests/programs.rs` runs them
 //! all. A cost model and a store of your own are built in `docs/guides/`, a provider in `provider-in-100-lines`.

@@ -89,3 +89,14 @@ fn mail() {
         &["a mistake  invalid input", "To: bert@example.com", "Subject: Your task is completed", "Message-ID: <"],
     );
 }
+
+#[test]
+fn three_services() {
+    let text = printed(env!("CARGO_BIN_EXE_three_services"), &[], "");
+    assert_eq!(text.matches(" completed ").count(), 3, "{text}");
+    // Six seconds at 11 credits of 0.005 USD; 20 credits of 0.01 USD.
+    check(
+        &text,
+        &["66 credit    0.330000000 reported", "20 credit    0.200000000 reported", "second", "providerRun", "total"],
+    );
+}
