@@ -90,7 +90,8 @@ fn refused(operation: &'static str, status: StatusCode, after: Option<u64>, body
         401 => (ErrorKind::Unauthorized, Retry::Never),
         403 => (ErrorKind::Forbidden, Retry::Never),
         404 => (ErrorKind::NotFound, Retry::Never),
-        429 => (ErrorKind::RateLimited, after.map_or(Retry::Backoff, |s| Retry::After(Duration::from_secs(s)))),
+        // As many of our runs are at work as the account may have: the task waits for its turn.
+        429 => (ErrorKind::AtCapacity, after.map_or(Retry::Backoff, |s| Retry::After(Duration::from_secs(s)))),
         400..=499 => (ErrorKind::InvalidInput, Retry::Never),
         _ => (ErrorKind::Unavailable, Retry::Backoff),
     };
@@ -253,6 +254,9 @@ mod tests {
             return answer;
         }
         let mut books = service.lock().unwrap();
+        if books.conduct == Conduct::Full {
+            return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "2")], "one at a time").into_response();
+        }
         let key = headers["idempotency-key"].to_str().unwrap().to_owned();
         let at = books.runs.iter().position(|(known, _)| *known == key).unwrap_or(books.runs.len());
         if at == books.runs.len() {
