@@ -1,7 +1,7 @@
 //! From a configuration to a station at work.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use stationthis_core::task::policy::{Policy, UnpricedPolicy};
 use stationthis_core::{CallerId, Error, ErrorKind, Result, Secret, SystemClock, Timestamp};
 
 use crate::config::{Config, Unpriced};
+use crate::custody::{self, CustodyPlace, ObjectCustody};
 use crate::data_dir::DataDir;
 use crate::files::Files;
 use crate::housekeeping::Backups;
@@ -81,8 +82,9 @@ impl App {
         let data = data_dir(config, matches!(service, Service::Simulator(..)))?;
         let (providers, sim) = providers(config, service).await?;
         let webhooks = GuardedClient::new(guard(config))?;
-        let services = providers.iter().fold(webhooks.clone(), |client, provider| client.trusting(&provider.url));
-        let outputs = Outputs::new(services);
+        let downloads = providers.iter().fold(webhooks.clone(), |client, provider| client.trusting(&provider.url));
+        let custody = custody(config, data.path(), data.host_id()?, downloads.clone())?;
+        let outputs = Outputs::new(downloads).with_custody(custody.clone());
         let webhooks = WebhookNotifier::new(webhooks, data.webhook_keys()?, Arc::new(SystemClock));
         let database = Arc::new(SqliteStore::open(data.database()).await?);
         let backups = Backups::new(Arc::clone(&database), data.backups());
@@ -102,6 +104,9 @@ impl App {
             .instance(INSTANCE);
         if let Some(telegram) = &telegram {
             builder = builder.notifier(Arc::new(telegram.notifier()));
+        }
+        if let Some(custody) = custody {
+            builder = builder.custody(Arc::new(custody));
         }
         if let Some(path) = &config.rates {
             builder = builder.rate_override(rates(path)?);
@@ -135,6 +140,12 @@ impl App {
     #[must_use]
     pub fn outputs(&self) -> Outputs {
         self.outputs.clone()
+    }
+
+    /// Where outputs are kept, when they are.
+    #[must_use]
+    pub const fn custody(&self) -> Option<&ObjectCustody> {
+        self.outputs.custody()
     }
 
     /// The Telegram bot, when one is configured; [`Telegram::serve`] sets it to work.
@@ -213,6 +224,24 @@ pub fn caller_id() -> Result<CallerId> {
 /// Where the host keeps what must survive, with the service or with the simulator.
 pub(crate) fn data_folder(config: &Config, simulated: bool) -> PathBuf {
     if simulated { config.data_dir.join(SIM_FOLDER) } else { config.data_dir.clone() }
+}
+
+/// The custody of the configuration, for a host with its data in this folder.
+///
+/// # Errors
+/// As [`ObjectCustody::open`].
+pub(crate) fn custody(
+    config: &Config,
+    data: &Path,
+    host_id: String,
+    client: GuardedClient,
+) -> Result<Option<ObjectCustody>> {
+    if !config.custody.enabled {
+        return Ok(None);
+    }
+    let own = || CustodyPlace::Folder(custody::folder_in(data));
+    let place = config.custody.place.clone().unwrap_or_else(own);
+    ObjectCustody::open(&place, host_id, client, config.output_bytes_max()).map(Some)
 }
 
 /// What the configuration opens for addresses that others name.

@@ -40,6 +40,7 @@
 //! | [`http`] | the HTTP API and the webhooks, as an [`axum::Router`]; [`http::server`] serves one |
 //! | [`face`] | what every face shares: inputs as fields, prices and failures in words |
 //! | [`outgoing`] | webhooks to callers, and the guard of every address that somebody else names |
+//! | [`outputs`], [`custody`] | what tasks gave: fetched through the host, and kept by it |
 //! | [`keys`] | API keys, each bound to a caller |
 //! | [`generations`] | tasks in the words of a record API |
 //! | [`users`], [`user_events`] | who a caller is on other platforms, and what users did |
@@ -60,6 +61,7 @@ pub mod client;
 pub mod commands;
 pub mod config;
 pub mod costs;
+pub mod custody;
 pub mod data_dir;
 pub mod desk;
 pub mod face;

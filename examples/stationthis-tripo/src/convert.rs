@@ -37,8 +37,7 @@ pub(crate) fn report(task: Task, word: Option<&str>, seen: Timestamp) -> Result<
 /// The report of a task object's text, as a poll reads it; for the fuzz targets.
 #[doc(hidden)]
 pub fn read_task(text: &[u8], seen: Timestamp) -> Result<RunReport> {
-    let task = serde_json::from_slice(text)
-        .map_err(|e| Error::new(ErrorKind::Corrupt, "read run").with_source(e))?;
+    let task = serde_json::from_slice(text).map_err(|e| Error::new(ErrorKind::Corrupt, "read run").with_source(e))?;
     report(task, None, seen)
 }
 

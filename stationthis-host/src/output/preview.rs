@@ -29,7 +29,7 @@ pub enum Terminal {
 
 impl Terminal {
     /// The terminal that standard output is: by what it says of itself in the environment, else by its answer, for which
-    /// it has half a second.
+    /// it has a second.
     #[must_use]
     pub fn detect() -> Option<Self> {
         if !std::io::stdout().is_terminal() {

@@ -58,11 +58,14 @@ async fn a_person_is_asked_for_what_is_missing_and_shown_what_was_made() {
     bench.close().await;
 }
 
+/// Variables, flags, the terminal's answer, and which of the three ways is used.
+type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str], Option<&'static str>, Option<usize>);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_terminal_is_shown_pictures_in_its_own_way() {
     let bench = scene(SimTiming::instant()).await;
     let mark = ["\x1bP", "\x1b_Ga=T,f=100,q=2,", "\x1b]1337;File=inline=1;"];
-    let cases: [(&[(&str, &str)], &[&str], Option<&str>, Option<usize>); 8] = [
+    let cases: [Case; 8] = [
         (&[], &[], Some(SIXEL), Some(0)),
         (&[], &[], Some(PLAIN), None),
         // It does not answer, and is not waited for long.

@@ -212,15 +212,12 @@ fn full_state() -> TaskState {
             settlement: Settlement::known(Usd::from_nanos(1_011_000), UsageBasis::ProviderRun),
         }),
         flags: BTreeSet::from([Flag::NeedsReview, Flag::LateOutputs]),
-        counters: Counters {
-            webhooks: 4,
-            webhooks_kept: 3,
-            webhooks_ignored: 1,
-            polls: 9,
-            polls_failed: 1,
-            unknown_statuses: 2,
-        },
+        counters: counters(),
     }
+}
+
+fn counters() -> Counters {
+    Counters { webhooks: 4, webhooks_kept: 3, webhooks_ignored: 1, polls: 9, polls_failed: 1, unknown_statuses: 2 }
 }
 
 fn outputs() -> Vec<Output> {

@@ -9,6 +9,7 @@ use super::{Check, Outcome, public_url};
 use crate::app::{self, Service, data_folder};
 use crate::config::{Config, Unpriced};
 use crate::data_dir::{DataDir, database_in};
+use crate::outgoing::GuardedClient;
 
 /// The most unpriced tools that are named.
 const NAMED_MAX: usize = 5;
@@ -19,6 +20,7 @@ pub(super) async fn all(config: &Config, sim: bool) -> Vec<Check> {
     let folder = app::data_dir(config, sim);
     checks.push(holder(config, sim, &folder));
     checks.push(store(config, sim, &folder).await);
+    checks.push(custody(config, sim).await);
     checks.extend(service(config, sim).await);
     checks.push(public_url::check(config, sim, folder.ok()).await);
     checks
@@ -59,6 +61,22 @@ async fn store(config: &Config, sim: bool, folder: &Result<DataDir, Error>) -> C
             Check::new("store", Outcome::Ok, format!("The database can be read; it knows {} tools.", tools.len()))
         }
         Err(error) => Check::failed("store", &error),
+    }
+}
+
+/// Whether outputs can be kept and given back.
+async fn custody(config: &Config, sim: bool) -> Check {
+    let name = "custody";
+    let client = GuardedClient::new(app::guard(config));
+    let opened = client.and_then(|client| app::custody(config, &data_folder(config, sim), name.to_owned(), client));
+    let custody = match opened {
+        Ok(Some(custody)) => custody,
+        Ok(None) => return Check::new(name, Outcome::Ok, "Outputs stay where their services have them."),
+        Err(error) => return Check::failed(name, &error),
+    };
+    match custody.check().await {
+        Ok(()) => Check::new(name, Outcome::Ok, "Outputs can be kept, and read again."),
+        Err(error) => Check::failed(name, &error),
     }
 }
 

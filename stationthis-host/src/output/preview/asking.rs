@@ -16,8 +16,9 @@ const SIXEL: &str = "4";
 /// The longest answer: some thirty numbers.
 const ANSWER_BYTES_MAX: usize = 128;
 
-/// How long the terminal may think before each character, in tenths of a second: more than a round trip around the world.
-const PATIENCE_TENTHS: u8 = 5;
+/// How long the terminal may think before each character, in tenths of a second: several round trips around the world. An
+/// answer that comes later would be the shell's.
+const PATIENCE_TENTHS: u8 = 10;
 
 /// Does the terminal of standard input and output say that it draws sixel? A terminal that does not answer does not.
 ///

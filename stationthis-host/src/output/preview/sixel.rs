@@ -141,7 +141,9 @@ impl Picture {
             let lines = self.lines().skip(down.start).take(down.len());
             let within = lines.flat_map(|line| line.iter().skip(across.start).take(across.len()));
             let count = across.len() * down.len();
-            within.fold([0; 4], |sum: Pixel, pixel| std::array::from_fn(|n| sum[n] + pixel[n])).map(|sum| sum / count)
+            let sum =
+                |[r, g, b, o]: Pixel, [red, green, blue, opaque]: &Pixel| [r + red, g + green, b + blue, o + opaque];
+            within.fold([0; 4], sum).map(|sum| sum / count)
         };
         let pixels = (0..less_high).flat_map(|y| (0..less_wide).map(move |x| (x, y))).map(|(x, y)| mean(x, y));
         Self { width: less_wide, pixels: pixels.collect() }
