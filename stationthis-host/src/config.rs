@@ -37,7 +37,7 @@ const MIB: u64 = 1024 * 1024;
 const API_KEY_CHARS_MIN: usize = 16;
 
 /// The environment variables and the keys they set.
-const VARIABLES: [(&str, &str); 30] = [
+const VARIABLES: [(&str, &str); 33] = [
     ("STATIONTHIS_LISTEN", "listen"),
     ("STATIONTHIS_PUBLIC_URL", "public_url"),
     ("STATIONTHIS_DATA_DIR", "data_dir"),
@@ -62,6 +62,9 @@ const VARIABLES: [(&str, &str); 30] = [
     ("STATIONTHIS_CUSTODY_MAX_MIB", "custody.max_mib"),
     ("COMFY_DEPLOY_API_KEY", "comfydeploy.api_key"),
     ("COMFY_DEPLOY_API_URL", "comfydeploy.api_url"),
+    ("TRIPO_API_KEY", "providers.tripo.api_key"),
+    ("TRIPO_API_URL", "providers.tripo.api_url"),
+    ("TRIPO_WEBHOOK_SECRETS", "providers.tripo.webhook_secrets"),
     ("VIDU_API_KEY", "providers.vidu.api_key"),
     ("VIDU_API_URL", "providers.vidu.api_url"),
     ("TELEGRAM_BOT_TOKEN", "telegram.token"),
@@ -409,6 +412,18 @@ fn secret<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<Secr
         return Err(serde::de::Error::custom("a key is not empty and has no white space"));
     }
     Ok(Some(Secret::new(text)))
+}
+
+/// A list, or, as a variable has it, one text with commas.
+fn secrets<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Vec<Secret>, D::Error> {
+    let refused = || serde::de::Error::custom("a list of secrets is needed, none of them empty or with white space");
+    let texts: Vec<String> = match Value::deserialize(from)? {
+        Value::String(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
+        Value::Array(list) => list.iter().map(|part| part.as_str().unwrap_or_default().to_owned()).collect(),
+        _ => return Err(refused()),
+    };
+    let good = |text: &String| !text.is_empty() && !text.chars().any(|c| c.is_whitespace() || c.is_control());
+    if texts.iter().all(good) { Ok(texts.into_iter().map(Secret::new).collect()) } else { Err(refused()) }
 }
 
 fn api_key<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<Secret>, D::Error> {

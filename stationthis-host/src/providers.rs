@@ -40,6 +40,8 @@ type Make = fn(&str, &ProviderSettings) -> Result<Connected>;
 /// Every kind of service, by the word that a section names it with.
 const SERVICES: &[(&str, Make)] = &[
     (stationthis_comfydeploy::SERVICE_NAME, comfydeploy_of),
+    #[cfg(feature = "tripo")]
+    (stationthis_tripo::SERVICE_NAME, tripo_of),
     #[cfg(feature = "vidu")]
     (stationthis_vidu::SERVICE_NAME, vidu_of),
 ];
@@ -105,14 +107,39 @@ pub(crate) fn comfydeploy(id: Option<&str>, key: Secret, base_url: &str) -> Resu
 fn comfydeploy_of(name: &str, settings: &ProviderSettings) -> Result<Connected> {
     settings.only(
         name,
-        &[("price_per_credit", settings.price_per_credit.is_some()), ("catalogue", settings.catalogue.is_some())],
+        &[
+            ("price_per_credit", settings.price_per_credit.is_some()),
+            ("catalogue", settings.catalogue.is_some()),
+            ("webhook_secrets", !settings.webhook_secrets.is_empty()),
+        ],
     )?;
     let url = settings.api_url.as_deref().unwrap_or(stationthis_comfydeploy::DEFAULT_BASE_URL);
     comfydeploy(Some(name), settings.key(name)?, url)
 }
 
+#[cfg(feature = "tripo")]
+fn tripo_of(name: &str, settings: &ProviderSettings) -> Result<Connected> {
+    let mut config = stationthis_tripo::TripoConfig::default();
+    name.clone_into(&mut config.provider_id);
+    if let Some(url) = &settings.api_url {
+        config.base_url.clone_from(url);
+    }
+    config.price_per_credit = settings.price_per_credit;
+    config.catalogue.clone_from(&settings.catalogue);
+    let url = url_of(&config.base_url)?;
+    let mut builder = stationthis_tripo::Tripo::builder(settings.key(name)?).config(config);
+    for secret in &settings.webhook_secrets {
+        builder = builder.webhook_secret(secret.clone());
+    }
+    if let Some(client) = client_for(&url)? {
+        builder = builder.http_client(client);
+    }
+    Ok(Connected::new(builder.build()?, url))
+}
+
 #[cfg(feature = "vidu")]
 fn vidu_of(name: &str, settings: &ProviderSettings) -> Result<Connected> {
+    settings.only(name, &[("webhook_secrets", !settings.webhook_secrets.is_empty())])?;
     let base_url = settings.api_url.as_deref().unwrap_or(stationthis_vidu::DEFAULT_BASE_URL);
     let url = url_of(base_url)?;
     let mut builder = stationthis_vidu::Vidu::builder(settings.key(name)?)
@@ -167,6 +194,21 @@ mod tests {
         assert_eq!(of(alone).unwrap(), ["china=vidu https://api.vidu.cn/", "vidu=vidu https://api.vidu.com/"]);
     }
 
+    #[cfg(feature = "tripo")]
+    #[test]
+    fn tripo_is_switched_on_by_a_section_alone_and_signed_webhooks_by_its_secrets() {
+        let alone = "[providers.tripo]\napi_key = \"k\"\nwebhook_secrets = [\"whsec_1\", \"whsec_2\"]\n[providers.china]\n\
+                     service = \"tripo\"\napi_key = \"k\"\napi_url = \"https://openapi.tripo3d.com/v3\"\n\
+                     price_per_credit = \"0.004\"\n";
+        let expected = ["china=tripo https://openapi.tripo3d.com/v3", "tripo=tripo https://openapi.tripo3d.ai/v3"];
+        assert_eq!(of(alone).unwrap(), expected);
+        let settings = ProviderSettings { api_key: Some(Secret::new("k")), ..ProviderSettings::default() };
+        let webhooks = |settings: &ProviderSettings| tripo_of("t", settings).unwrap().provider.capabilities().webhooks;
+        assert_eq!(webhooks(&settings), None);
+        let settings = ProviderSettings { webhook_secrets: vec![Secret::new("whsec_1")], ..settings };
+        assert_eq!(webhooks(&settings), Some(stationthis_core::provider::WebhookAuth::ProviderSignature));
+    }
+
     #[test]
     fn what_cannot_be_a_provider_is_named_with_its_setting() {
         for (file, parts) in [
@@ -178,6 +220,16 @@ mod tests {
                 ["providers.a.catalogue: comfydeploy has no such setting.", ""],
             ),
             ("[providers.A]\nservice = \"comfydeploy\"\napi_key = \"k\"", ["providers.A: ", "provider id"]),
+            #[cfg(feature = "tripo")]
+            (
+                "[providers.tripo]\napi_key = \"k\"\ncatalogue = \"/no/such.toml\"",
+                ["providers.tripo: ", "/no/such.toml"],
+            ),
+            #[cfg(feature = "vidu")]
+            (
+                "[providers.vidu]\napi_key = \"k\"\nwebhook_secrets = [\"a\"]",
+                ["providers.vidu.webhook_secrets: ", "no such"],
+            ),
             #[cfg(feature = "vidu")]
             ("[providers.vidu]\napi_key = \"k\"\ncatalogue = \"/no/such.toml\"", ["providers.vidu: ", "/no/such.toml"]),
         ] {

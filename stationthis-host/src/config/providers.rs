@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use stationthis_core::{Error, ErrorKind, Price, Result, Secret};
 
-use super::{http_url_maybe, secret};
+use super::{http_url_maybe, secret, secrets};
 
 /// One account of an outside service. Which settings its service takes, [`services`](crate::providers::services) knows.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -27,6 +27,9 @@ pub struct ProviderSettings {
     /// A file with the service's tools, in place of the ones that are compiled in.
     #[serde(default)]
     pub catalogue: Option<PathBuf>,
+    /// Secrets of webhooks that were set up at the service; each signs.
+    #[serde(default, deserialize_with = "secrets")]
+    pub webhook_secrets: Vec<Secret>,
 }
 
 impl ProviderSettings {

@@ -144,6 +144,24 @@ fn a_section_names_a_provider_and_a_variable_alone_makes_one() {
 }
 
 #[test]
+fn webhook_secrets_are_a_list_in_a_file_and_separated_by_commas_in_a_variable() {
+    let secrets = |config: &Config| -> Vec<String> {
+        let tripo = config.providers.get("tripo").unwrap();
+        tripo.webhook_secrets.iter().map(|secret| secret.expose().to_owned()).collect()
+    };
+    let file = "[providers.tripo]\nwebhook_secrets = [\"whsec_canary-1\", \"whsec_canary-2\"]\n";
+    let config = load(Some(file), &[]).unwrap();
+    assert_eq!(secrets(&config), ["whsec_canary-1", "whsec_canary-2"]);
+    assert!(!format!("{config:?}").contains("canary"));
+    let config = load(Some(file), &[("TRIPO_WEBHOOK_SECRETS", "whsec_3, whsec_4")]).unwrap();
+    assert_eq!(secrets(&config), ["whsec_3", "whsec_4"]);
+    for bad in ["\"canary,,b\"", "[\"canary\", \"\"]", "[\"canary b\"]", "[5]", "5"] {
+        let message = refusal(Some(&format!("[providers.tripo]\nwebhook_secrets = {bad}\n")), &[]);
+        assert!(message.contains("providers.tripo.webhook_secrets") && !message.contains("canary"), "{message}");
+    }
+}
+
+#[test]
 fn what_is_wrong_in_a_section_is_named_and_its_key_is_not_quoted() {
     for (section, parts) in [
         ("api_kee = \"canary-4711\"", ["providers.vidu", "`api_kee`"]),
