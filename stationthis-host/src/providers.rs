@@ -171,7 +171,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("host.toml");
         std::fs::write(&path, file).unwrap();
-        let flags = Flags { config: Some(path), ..Flags::default() };
+        let mut flags = Flags::default();
+        flags.config = Some(path);
         let connected = configured(&Config::load(&flags, &|_| None)?)?;
         Ok(connected.iter().map(|c| format!("{}={} {}", c.provider.id(), c.provider.service_name(), c.url)).collect())
     }

@@ -186,8 +186,7 @@ mod tests {
     #[test]
     fn what_looks_like_an_error_may_pass_and_what_is_something_else_never_will() {
         use OutputKind as K;
-        type Bad = (K, Option<&'static str>, &'static [u8], Retry, &'static str);
-        let bad: [Bad; 14] = [
+        let bad: [(K, Option<&str>, &[u8], Retry, &str); 14] = [
             (K::Image, Some("image/png"), HTML, Retry::Backoff, "a picture is text/html"),
             (K::Image, Some("image/png"), S3, Retry::Backoff, "text/xml"),
             (K::Image, Some("image/png"), b"{\"error\": \"no\"}", Retry::Backoff, "is a text"),
