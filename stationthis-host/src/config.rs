@@ -1,5 +1,8 @@
 //! The host's configuration: defaults that are compiled in, a file, the environment, flags, each laid over the last.
 
+mod providers;
+
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -18,6 +21,9 @@ use crate::outgoing::AddressRange;
 use crate::outputs::OUTPUT_BYTES_MAX;
 use crate::telegram::Limits;
 
+pub use self::providers::ProviderSettings;
+pub(crate) use self::providers::refused as refused_provider;
+
 /// Every setting with its default, as the text that `config.default.toml` holds.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
 
@@ -31,7 +37,7 @@ const MIB: u64 = 1024 * 1024;
 const API_KEY_CHARS_MIN: usize = 16;
 
 /// The environment variables and the keys they set.
-const VARIABLES: [(&str, &str); 28] = [
+const VARIABLES: [(&str, &str); 33] = [
     ("STATIONTHIS_LISTEN", "listen"),
     ("STATIONTHIS_PUBLIC_URL", "public_url"),
     ("STATIONTHIS_DATA_DIR", "data_dir"),
@@ -56,6 +62,11 @@ const VARIABLES: [(&str, &str); 28] = [
     ("STATIONTHIS_CUSTODY_MAX_MIB", "custody.max_mib"),
     ("COMFY_DEPLOY_API_KEY", "comfydeploy.api_key"),
     ("COMFY_DEPLOY_API_URL", "comfydeploy.api_url"),
+    ("TRIPO_API_KEY", "providers.tripo.api_key"),
+    ("TRIPO_API_URL", "providers.tripo.api_url"),
+    ("TRIPO_WEBHOOK_SECRETS", "providers.tripo.webhook_secrets"),
+    ("VIDU_API_KEY", "providers.vidu.api_key"),
+    ("VIDU_API_URL", "providers.vidu.api_url"),
     ("TELEGRAM_BOT_TOKEN", "telegram.token"),
     ("TELEGRAM_API_URL", "telegram.api_url"),
     ("TELEGRAM_ALLOWED", "telegram.allowed"),
@@ -127,6 +138,9 @@ pub struct Config {
     pub custody: CustodySettings,
     /// The ComfyDeploy account.
     pub comfydeploy: ComfyDeployConfig,
+    /// Accounts of other services, and further ones of ComfyDeploy, by the ids of their providers.
+    #[serde(default)]
+    pub providers: BTreeMap<String, ProviderSettings>,
     /// The Telegram bot.
     pub telegram: TelegramSettings,
 }
@@ -331,16 +345,15 @@ fn merge(table: &mut Table, over: Table) {
 fn set(table: &mut Table, key: &str, text: &str) {
     let counts = ["_s", "_ms", "_min", "_burst", "_per_caller", "_mib", "_h"].iter().any(|end| key.ends_with(end));
     let value = text.parse().ok().filter(|_| counts).map_or_else(|| Value::String(text.to_owned()), Value::Integer);
-    match key.split_once('.') {
-        Some((section, key)) => {
-            if let Some(Value::Table(section)) = table.get_mut(section) {
-                section.insert(key.to_owned(), value);
-            }
-        }
-        None => {
-            table.insert(key.to_owned(), value);
-        }
+    let mut at = table;
+    let mut sections: Vec<&str> = key.split('.').collect();
+    let Some(key) = sections.pop() else { return };
+    for section in sections {
+        // A variable alone is enough for a section: it is made.
+        let Value::Table(below) = at.entry(section).or_insert_with(|| Value::Table(Table::new())) else { return };
+        at = below;
     }
+    at.insert(key.to_owned(), value);
 }
 
 fn http_url<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<String, D::Error> {
@@ -399,6 +412,18 @@ fn secret<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<Secr
         return Err(serde::de::Error::custom("a key is not empty and has no white space"));
     }
     Ok(Some(Secret::new(text)))
+}
+
+/// A list, or, as a variable has it, one text with commas.
+fn secrets<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Vec<Secret>, D::Error> {
+    let refused = || serde::de::Error::custom("a list of secrets is needed, none of them empty or with white space");
+    let texts: Vec<String> = match Value::deserialize(from)? {
+        Value::String(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
+        Value::Array(list) => list.iter().map(|part| part.as_str().unwrap_or_default().to_owned()).collect(),
+        _ => return Err(refused()),
+    };
+    let good = |text: &String| !text.is_empty() && !text.chars().any(|c| c.is_whitespace() || c.is_control());
+    if texts.iter().all(good) { Ok(texts.into_iter().map(Secret::new).collect()) } else { Err(refused()) }
 }
 
 fn api_key<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<Secret>, D::Error> {

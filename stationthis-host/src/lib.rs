@@ -76,6 +76,7 @@ pub mod metrics;
 pub mod outgoing;
 pub mod output;
 pub mod outputs;
+pub mod providers;
 pub mod story;
 pub mod telegram;
 pub mod telemetry;

@@ -73,15 +73,10 @@ impl Catalogue {
     /// Reads a file.
     ///
     /// # Errors
-    /// `NotFound` or `InvalidInput` when it cannot be read, `TooLarge` beyond 1 MiB; else as [`from_toml`](Self::from_toml).
+    /// `InvalidInput` when it cannot be read, `TooLarge` beyond 1 MiB; else as [`from_toml`](Self::from_toml).
     pub fn from_file(path: &Path) -> Result<Self> {
         let failed = |e: std::io::Error| {
-            let kind = match e.kind() {
-                std::io::ErrorKind::NotFound => ErrorKind::NotFound,
-                _ => ErrorKind::InvalidInput,
-            };
-            let message = format!("The catalogue {} cannot be read: {e}.", path.display());
-            Error::new(kind, "read catalogue").with_message(message).with_source(e)
+            refused(format!("The catalogue {} cannot be read: {e}.", path.display())).with_source(e)
         };
         if std::fs::metadata(path).map_err(failed)?.len() > FILE_BYTES_MAX {
             return Err(

@@ -1,7 +1,7 @@
 //! Tripo for StationThis: 3D models from words and pictures, as durable, priced, validated tools.
 //!
 //! [`Tripo`] speaks version 3 of the Tripo API. The service has no list of what it can do, so the tools come from a
-//! dated [catalogue](EndpointDetails) that is compiled in, or from a file of the same form. Runs are followed by polls, and by
+//! dated [`Catalogue`] that is compiled in, or from a file of the same form. Runs are followed by polls, and by
 //! signed webhooks where their secret is known; costs are settled by the credits that the service says it took.
 #![cfg_attr(
     feature = "sim",
@@ -100,8 +100,3 @@ pub use convert::read_task;
 pub use details::{EndpointDetails, Place};
 pub use provider::{SERVICE_NAME, Tripo};
 pub use upload::UPLOAD_BYTES_MAX;
-
-/// `README.md`.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-pub struct Readme;

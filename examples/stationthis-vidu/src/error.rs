@@ -95,6 +95,8 @@ fn kind(status: u16, reason: &str, retry_after: Option<&str>) -> (ErrorKind, Ret
         (404, _) => (ErrorKind::NotFound, Retry::Never),
         (409, _) => (ErrorKind::Conflict, Retry::Never),
         (413, _) => (ErrorKind::TooLarge, Retry::Never),
+        // As many tasks at once as the account may have: it passes when one ends.
+        (429, "QuotaExceeded") => (ErrorKind::AtCapacity, pause(retry_after)),
         (429, _) => (ErrorKind::RateLimited, pause(retry_after)),
         (408 | 504, _) => (ErrorKind::Timeout, Retry::Backoff),
         (503, _) => (ErrorKind::Unavailable, pause(retry_after)),

@@ -57,6 +57,8 @@ mod error;
 mod pricing;
 mod provider;
 mod route;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod submit;
 mod upload;
 mod webhook;
@@ -64,6 +66,8 @@ mod wire;
 
 pub use catalogue::{CATALOGUE_BYTES_MAX, ToolSheet};
 pub use config::{CHINA_BASE_URL, DEFAULT_BASE_URL, ViduBuilder, ViduConfig};
+#[doc(hidden)]
+pub use convert::read_state;
 pub use details::EndpointDetails;
 pub use provider::{SERVICE_NAME, Vidu};
 pub use route::Route;

@@ -78,9 +78,14 @@ pub(crate) async fn receive(engine: &Engine, mut request: WebhookRequest) -> Res
             // are kept.
             Some(WebhookAuth::ProviderSignature | WebhookAuth::RequestSignature) => {
                 request.path = public_path(engine.public_url.as_deref(), request.path);
-                backend.provider.read_webhook(&request).inspect_err(|error| {
+                let reading = backend.provider.read_webhook(&request).inspect_err(|error| {
                     tracing::warn!(provider = %provider_id, %error, "a webhook was refused");
                 })?;
+                if task_id.is_none() && reading.reports.is_empty() {
+                    // About the account, say: there is no run to wait for.
+                    tracing::debug!(provider = %provider_id, "a webhook tells of no run");
+                    return Ok(());
+                }
                 let mut headers = request.headers;
                 headers.retain(|(name, _)| !CREDENTIALS.contains(&name.as_str()));
                 let head_bytes = headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();

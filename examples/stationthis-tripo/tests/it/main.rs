@@ -6,6 +6,7 @@
 
 mod calls;
 mod contract;
+mod custody;
 mod rig;
 mod station;
 mod webhooks;

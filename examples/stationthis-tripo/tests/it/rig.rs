@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Map, Value};
+use stationthis_core::custody::Custody;
 use stationthis_core::station::{RunRequest, Station, StationHandle};
 use stationthis_core::task::event::Event;
 use stationthis_core::webhook::WebhookRequest;
@@ -35,6 +36,15 @@ fn policy(webhooks: bool) -> Policy {
 
 impl Rig {
     pub(crate) async fn new(config: SimConfig, webhooks: bool) -> Self {
+        Self::with(config, webhooks, None).await
+    }
+
+    /// One that keeps outputs.
+    pub(crate) async fn keeping(config: SimConfig, custody: Arc<dyn Custody>) -> Self {
+        Self::with(config, false, Some(custody)).await
+    }
+
+    async fn with(config: SimConfig, webhooks: bool, custody: Option<Arc<dyn Custody>>) -> Self {
         let sim = Sim::serve(config).await.unwrap();
         let door: Arc<OnceLock<Station>> = Arc::default();
         let builder = Tripo::builder(Secret::new("tsk_any")).base_url(sim.base_url());
@@ -44,7 +54,11 @@ impl Rig {
             let url = format!("{}/api/webhook/tripo", open_door(door.clone()).await);
             sim.sim.set_webhook(Some(SimWebhook { url, secrets: vec!["whsec_older".to_owned(), SECRET.to_owned()] }));
         }
-        let station = Station::builder().provider(provider.clone()).policy(policy(webhooks)).build().unwrap();
+        let mut builder = Station::builder().provider(provider.clone()).policy(policy(webhooks));
+        if let Some(custody) = custody {
+            builder = builder.custody(custody);
+        }
+        let station = builder.build().unwrap();
         door.set(station.clone()).unwrap();
         station.refresh().await.unwrap();
         let handle = station.start().await.unwrap();

@@ -1,7 +1,9 @@
 //! Webhooks that are not what they seem: forged, stale, repeated, about others' runs.
 
 use bytes::Bytes;
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
+use sha2::Sha256;
 use stationthis_core::webhook::WebhookRequest;
 use stationthis_core::{ErrorKind, TaskStatus, Timestamp};
 use stationthis_tripo::sim::{Faults, SimConfig, SimEvent};
@@ -71,5 +73,22 @@ async fn strangers_of_the_same_account_are_nobodys() {
     // Ours is found beside it.
     let done = rig.end_of(&rig.run("text-to-model-P1-20260311", json!({ "prompt": "a" })).await).await;
     assert_eq!(done.state.status, TaskStatus::Completed);
+    rig.close().await;
+}
+
+/// What tells of no run waits for none.
+#[tokio::test]
+async fn a_low_balance_is_taken_and_not_kept() {
+    let rig = Rig::new(SimConfig::instant(), true).await;
+    let body = r#"{"id":"b1:balance.low","type":"balance.low","data":{"balance":3.5,"threshold":10}}"#;
+    let now = Timestamp::now();
+    let time = now.as_micros() / 1_000_000;
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(format!("{time}.{body}").as_bytes());
+    let signature = format!("t={time},v1={}", hex::encode(mac.finalize().into_bytes()));
+    let headers = vec![("tripo-webhook-signature".to_owned(), signature)];
+    let event = SimEvent { headers, body: body.to_owned() };
+    rig.station.receive_webhook(arrived(&event, now)).await.unwrap();
+    assert_eq!(rig.station.stats().await.unwrap().inbox, 0);
     rig.close().await;
 }

@@ -94,8 +94,11 @@ async fn a_push_is_taken_with_the_secret_alone_and_answered_when_it_is_seen_thro
     let huge = json!({ "update_id": 7, "message": "x".repeat(1_100_000) });
     assert_eq!(push(Some(&secret), huge).await, StatusCode::PAYLOAD_TOO_LARGE);
 
+    // What was confirmed is answered, also when the host stops meanwhile.
+    assert_eq!(push(Some(&secret), part(20, "/nothing")).await, StatusCode::OK);
     stop.cancel();
     serving.await.unwrap().unwrap();
+    assert_eq!(fake.state().world.of_bot(ANA.0).count(), 4);
     handle.shutdown(std::time::Duration::from_secs(5)).await.unwrap();
     assert_eq!(
         push(Some(&secret), update(8, "/status")).await,
