@@ -6,7 +6,7 @@ use reqwest::header::RETRY_AFTER;
 use reqwest::{RequestBuilder, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 use stationthis_core::cost::{RateCard, RateKey, Unit};
 use stationthis_core::provider::{
     CancelAnswer, Capabilities, Catalogue, Diagnosis, Lookup, LookupRequest, RunRef, ServiceProvider, Submission,
@@ -223,7 +223,7 @@ mod tests {
     use axum::response::{IntoResponse, Response};
     use axum::routing::{get, post};
     use axum::{Json, Router};
-    use serde_json::Map;
+    use serde_json::{Map, Value};
     use stationthis_core::cost::CardCostModel;
     use stationthis_core::testkit::{Conduct, ProviderFixture};
     use stationthis_core::{CallerId, RunRequest, Station, TaskStatus};
