@@ -58,6 +58,7 @@ handle.shutdown(Duration::from_secs(5)).await?;
 //! | [`provider`], [`cost`], [`store`], [`notify`] | the four traits, and the types in their signatures |
 //! | [`task`] | the record; [`task::machine`] decides every change of state, [`task::plan`] what is done next |
 //! | [`media`] | files as inputs |
+//! | [`custody`] | keeping outputs where their URLs do not end |
 //! | [`registry`] | the tools of all providers: snapshots, refreshes, differences, names to tools |
 //! | [`tool`] | what a tool is; validation of inputs, names for people |
 //! | [`webhook`] | a webhook as data, and the keys of callback URLs |
@@ -72,6 +73,7 @@ handle.shutdown(Duration::from_secs(5)).await?;
 //! Until 1.0 a minor version may break and a patch never does; types that may grow are `#[non_exhaustive]`.
 
 pub mod cost;
+pub mod custody;
 pub mod error;
 pub mod id;
 pub mod json_doc;

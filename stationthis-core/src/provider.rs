@@ -128,8 +128,12 @@ impl Capabilities {
 pub enum WebhookAuth {
     /// By our own MAC in the callback URL, which the station checks.
     TaskUrl,
-    /// By the service's signature, which the provider checks in `read_webhook`.
+    /// By the service's signature over the whole request, body included, which the provider checks in `read_webhook`.
     ProviderSignature,
+    /// By the service's signature over method, path and query but not over the body, which the provider checks in
+    /// `read_webhook`. It proves which task is meant and not what is said of it: the provider must take nothing from the
+    /// body that a poll does not give again, neither outputs nor usage.
+    RequestSignature,
 }
 
 /// Everything a service offers.

@@ -6,6 +6,7 @@ pub mod events;
 
 mod capacity;
 mod catalogue;
+mod custody;
 mod driver;
 mod engine;
 mod files;

@@ -149,8 +149,8 @@ impl CallbackKeys {
         let CallbackKey { id: key_id, key, .. } = self.0.first()?;
         let expiry_s = expires_at.as_micros() / 1_000_000;
         let mac = crate::hex(&mac_of(key, provider, task, expiry_s)?.finalize().into_bytes());
-        let base = base.trim_end_matches('/');
-        Some(Secret::new(format!("{base}{WEBHOOK_PATH}{provider}/{task}?t={key_id}.{expiry_s}.{mac}")))
+        let url = plain_url(base, provider, task);
+        Some(Secret::new(format!("{}?t={key_id}.{expiry_s}.{mac}", url.expose())))
     }
 
     /// Checks the token of a request for the provider and task that its path names; gives the id of the key.
@@ -188,6 +188,11 @@ impl CallbackKeys {
         }
         Ok(key_id.to_owned())
     }
+}
+
+/// The callback URL of a task under a public base URL, without a token: for services that sign what they send.
+pub(crate) fn plain_url(base: &str, provider: &ProviderId, task: TaskId) -> Secret {
+    Secret::new(format!("{}{WEBHOOK_PATH}{provider}/{task}", base.trim_end_matches('/')))
 }
 
 /// The text with every callback token in it cut out, wherever it stands: services echo our URLs.

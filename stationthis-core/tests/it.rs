@@ -20,6 +20,8 @@ mod contracts;
 mod costs;
 #[path = "it/crashes.rs"]
 mod crashes;
+#[path = "it/custody.rs"]
+mod custody;
 #[cfg(feature = "sqlite")]
 #[path = "it/drivers.rs"]
 mod drivers;

@@ -1,25 +1,25 @@
 //! From a configuration to a station at work.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use stationthis_comfydeploy::ComfyDeploy;
 use stationthis_comfydeploy::sim::{Sim, SimConfig, SimServer};
 use stationthis_core::cost::RateCard;
-use stationthis_core::station::{Caller, Station, StationHandle};
+use stationthis_core::station::{Caller, Station, StationBuilder, StationHandle};
 use stationthis_core::store::{SqliteStore, TaskStore};
 use stationthis_core::task::policy::{Policy, UnpricedPolicy};
 use stationthis_core::{CallerId, Error, ErrorKind, Result, Secret, SystemClock, Timestamp};
 
-use crate::client::is_local;
 use crate::config::{Config, Unpriced};
+use crate::custody::{self, CustodyPlace, ObjectCustody};
 use crate::data_dir::DataDir;
 use crate::files::Files;
 use crate::housekeeping::Backups;
 use crate::outgoing::{Guard, GuardedClient, WebhookNotifier};
 use crate::outputs::Outputs;
+use crate::providers::{self, Connected};
 use crate::telegram::{Telegram, TelegramConfig};
 
 /// The name under which a host holds its work: its data folder has one holder, so this is its alone, and the same
@@ -38,11 +38,11 @@ pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 /// A rate file has some hundred lines.
 const RATES_BYTES_MAX: u64 = 1024 * 1024;
 
-/// The service that a host talks to.
+/// The services that a host talks to.
 #[derive(Clone, Debug)]
 pub enum Service {
-    /// ComfyDeploy, with the account of the configuration.
-    ComfyDeploy,
+    /// The accounts of the configuration.
+    Configured,
     /// A simulator of ComfyDeploy inside this process, on this port of 127.0.0.1 (zero: a free one).
     Simulator(Box<SimConfig>, u16),
 }
@@ -71,7 +71,7 @@ pub struct App {
 }
 
 impl App {
-    /// Opens the data folder and starts a station over it. Nothing is asked of the service before this returns.
+    /// Opens the data folder and starts a station over it. Nothing is asked of a service before this returns.
     ///
     /// `public_url` is where webhooks come back; without one tasks are polled.
     ///
@@ -80,10 +80,11 @@ impl App {
     /// `StoreUnavailable` or `Corrupt` for its content, `Unavailable` when the simulator's port is taken.
     pub async fn start(config: &Config, service: Service, public_url: Option<String>) -> Result<Self> {
         let data = data_dir(config, matches!(service, Service::Simulator(..)))?;
-        let (provider, sim) = provider(config, service).await?;
-        let service_url = sim.as_ref().map_or_else(|| config.comfydeploy.api_url.clone(), SimServer::base_url);
+        let (providers, sim) = providers(config, service).await?;
         let webhooks = GuardedClient::new(guard(config))?;
-        let outputs = Outputs::new(webhooks.trusting(&service_url_of(&service_url)?));
+        let downloads = providers.iter().fold(webhooks.clone(), |client, provider| client.trusting(&provider.url));
+        let custody = custody(config, data.path(), data.host_id()?, downloads.clone())?;
+        let outputs = Outputs::new(downloads).with_custody(custody.clone());
         let webhooks = WebhookNotifier::new(webhooks, data.webhook_keys()?, Arc::new(SystemClock));
         let database = Arc::new(SqliteStore::open(data.database()).await?);
         let backups = Backups::new(Arc::clone(&database), data.backups());
@@ -93,8 +94,7 @@ impl App {
         let files = Files::open(data.files(), config.file_limits(), Timestamp::now())?;
         files.keep_swept();
         let telegram = telegram(config, outputs.clone(), files.clone(), public_url.as_deref())?;
-        let mut builder = Station::builder()
-            .provider(Arc::new(provider))
+        let mut builder = joined(providers)
             .store(store)
             .callback_keys(data.callback_keys()?)
             .notifier(Arc::new(webhooks))
@@ -104,6 +104,9 @@ impl App {
             .instance(INSTANCE);
         if let Some(telegram) = &telegram {
             builder = builder.notifier(Arc::new(telegram.notifier()));
+        }
+        if let Some(custody) = custody {
+            builder = builder.custody(Arc::new(custody));
         }
         if let Some(path) = &config.rates {
             builder = builder.rate_override(rates(path)?);
@@ -133,10 +136,16 @@ impl App {
         self.sim.as_ref().map(|server| &server.sim)
     }
 
-    /// Outputs of tasks, from public addresses, the opened ranges, and the service's own host and port.
+    /// Outputs of tasks, from public addresses, the opened ranges, and the services' own hosts and ports.
     #[must_use]
     pub fn outputs(&self) -> Outputs {
         self.outputs.clone()
+    }
+
+    /// Where outputs are kept, when they are.
+    #[must_use]
+    pub const fn custody(&self) -> Option<&ObjectCustody> {
+        self.outputs.custody()
     }
 
     /// The Telegram bot, when one is configured; [`Telegram::serve`] sets it to work.
@@ -184,12 +193,16 @@ impl App {
 /// # Errors
 /// `InvalidInput` for a configuration that cannot work, `Unavailable` when the simulator's port is taken.
 pub(crate) async fn trial(config: &Config, service: Service) -> Result<(Station, Option<SimServer>)> {
-    let (provider, sim) = provider(config, service).await?;
-    let mut builder = Station::builder().provider(Arc::new(provider)).policy(policy(config));
+    let (providers, sim) = providers(config, service).await?;
+    let mut builder = joined(providers).policy(policy(config));
     if let Some(path) = &config.rates {
         builder = builder.rate_override(rates(path)?);
     }
     Ok((builder.build()?, sim))
+}
+
+fn joined(providers: Vec<Connected>) -> StationBuilder {
+    providers.into_iter().fold(Station::builder(), |builder, provider| provider.join(builder))
 }
 
 /// The data folder of the configuration, or of its simulator, held.
@@ -211,6 +224,24 @@ pub fn caller_id() -> Result<CallerId> {
 /// Where the host keeps what must survive, with the service or with the simulator.
 pub(crate) fn data_folder(config: &Config, simulated: bool) -> PathBuf {
     if simulated { config.data_dir.join(SIM_FOLDER) } else { config.data_dir.clone() }
+}
+
+/// The custody of the configuration, for a host with its data in this folder.
+///
+/// # Errors
+/// As [`ObjectCustody::open`].
+pub(crate) fn custody(
+    config: &Config,
+    data: &Path,
+    host_id: String,
+    client: GuardedClient,
+) -> Result<Option<ObjectCustody>> {
+    if !config.custody.enabled {
+        return Ok(None);
+    }
+    let own = || CustodyPlace::Folder(custody::folder_in(data));
+    let place = config.custody.place.clone().unwrap_or_else(own);
+    ObjectCustody::open(&place, host_id, client, config.output_bytes_max()).map(Some)
 }
 
 /// What the configuration opens for addresses that others name.
@@ -235,20 +266,10 @@ fn telegram(config: &Config, outputs: Outputs, files: Files, public_url: Option<
     Telegram::new(telegram, outputs, files).map(Some)
 }
 
-fn service_url_of(text: &str) -> Result<url::Url> {
-    url::Url::parse(text).map_err(|e| Error::new(ErrorKind::InvalidInput, "read service address").with_source(e))
-}
-
-async fn provider(config: &Config, service: Service) -> Result<(ComfyDeploy, Option<SimServer>)> {
+/// The providers of a service, and the simulator where it is one.
+async fn providers(config: &Config, service: Service) -> Result<(Vec<Connected>, Option<SimServer>)> {
     match service {
-        Service::ComfyDeploy => {
-            let key = config.comfydeploy.api_key.clone().ok_or_else(|| {
-                Error::new(ErrorKind::InvalidInput, "read configuration").with_message(
-                    "comfydeploy.api_key: no key is set. Set COMFY_DEPLOY_API_KEY, or try the simulator with --sim.",
-                )
-            })?;
-            Ok((comfydeploy(key, &config.comfydeploy.api_url)?, None))
-        }
+        Service::Configured => Ok((providers::configured(config)?, None)),
         Service::Simulator(sim, port) => {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
             let server = Sim::serve_on(*sim, address).await.map_err(|e| {
@@ -256,17 +277,9 @@ async fn provider(config: &Config, service: Service) -> Result<(ComfyDeploy, Opt
                     .with_message(format!("The simulator cannot listen on {address}: {e}."))
                     .with_source(e)
             })?;
-            Ok((comfydeploy(Secret::new("simulated"), &server.base_url())?, Some(server)))
+            let provider = providers::comfydeploy(None, Secret::new("simulated"), &server.base_url())?;
+            Ok((vec![provider], Some(server)))
         }
-    }
-}
-
-fn comfydeploy(key: Secret, base_url: &str) -> Result<ComfyDeploy> {
-    let builder = ComfyDeploy::builder(key).base_url(base_url);
-    // A service on this machine is never behind the proxy that the environment names for others.
-    match url::Url::parse(base_url).ok().filter(is_local) {
-        Some(_) => builder.http_client(direct_client()?).build(),
-        None => builder.build(),
     }
 }
 

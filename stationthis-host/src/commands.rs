@@ -51,6 +51,6 @@ pub async fn dispatch(cli: &Cli) -> anyhow::Result<()> {
 }
 
 async fn open(config: &Config, args: &StationArgs) -> anyhow::Result<Desk> {
-    let service = if args.sim { Service::simulator(None) } else { Service::ComfyDeploy };
+    let service = if args.sim { Service::simulator(None) } else { Service::Configured };
     Ok(Desk::open(config, args.host.as_deref(), service).await?)
 }

@@ -1,5 +1,8 @@
 //! The host's configuration: defaults that are compiled in, a file, the environment, flags, each laid over the last.
 
+mod providers;
+
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -11,10 +14,15 @@ use stationthis_core::cost::DurationPolicy;
 use stationthis_core::{Error, ErrorKind, Result, Secret};
 use toml::{Table, Value};
 
+use crate::custody::CustodyPlace;
 use crate::files::FileLimits;
 use crate::http::{CallerLimits, Origin};
 use crate::outgoing::AddressRange;
+use crate::outputs::OUTPUT_BYTES_MAX;
 use crate::telegram::Limits;
+
+pub use self::providers::ProviderSettings;
+pub(crate) use self::providers::refused as refused_provider;
 
 /// Every setting with its default, as the text that `config.default.toml` holds.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
@@ -29,7 +37,7 @@ const MIB: u64 = 1024 * 1024;
 const API_KEY_CHARS_MIN: usize = 16;
 
 /// The environment variables and the keys they set.
-const VARIABLES: [(&str, &str); 25] = [
+const VARIABLES: [(&str, &str); 30] = [
     ("STATIONTHIS_LISTEN", "listen"),
     ("STATIONTHIS_PUBLIC_URL", "public_url"),
     ("STATIONTHIS_DATA_DIR", "data_dir"),
@@ -49,8 +57,16 @@ const VARIABLES: [(&str, &str); 25] = [
     ("STATIONTHIS_ABSENT_AFTER_MS", "absent_after_ms"),
     ("STATIONTHIS_UNPRICED", "unpriced"),
     ("STATIONTHIS_DURATION", "duration"),
+    ("STATIONTHIS_CUSTODY", "custody.enabled"),
+    ("STATIONTHIS_CUSTODY_PLACE", "custody.place"),
+    ("STATIONTHIS_CUSTODY_MAX_MIB", "custody.max_mib"),
     ("COMFY_DEPLOY_API_KEY", "comfydeploy.api_key"),
     ("COMFY_DEPLOY_API_URL", "comfydeploy.api_url"),
+    ("TRIPO_API_KEY", "providers.tripo.api_key"),
+    ("TRIPO_API_URL", "providers.tripo.api_url"),
+    ("TRIPO_WEBHOOK_SECRETS", "providers.tripo.webhook_secrets"),
+    ("VIDU_API_KEY", "providers.vidu.api_key"),
+    ("VIDU_API_URL", "providers.vidu.api_url"),
     ("TELEGRAM_BOT_TOKEN", "telegram.token"),
     ("TELEGRAM_API_URL", "telegram.api_url"),
     ("TELEGRAM_ALLOWED", "telegram.allowed"),
@@ -118,10 +134,31 @@ pub struct Config {
     pub unpriced: Unpriced,
     /// Which of the service's times are billed.
     pub duration: DurationPolicy,
+    /// The keeping of outputs.
+    pub custody: CustodySettings,
     /// The ComfyDeploy account.
     pub comfydeploy: ComfyDeployConfig,
+    /// Accounts of other services, and further ones of ComfyDeploy, by the ids of their providers.
+    #[serde(default)]
+    pub providers: BTreeMap<String, ProviderSettings>,
     /// The Telegram bot.
     pub telegram: TelegramSettings,
+}
+
+/// How outputs are kept.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct CustodySettings {
+    /// Are they kept at all?
+    #[serde(deserialize_with = "yes_or_no")]
+    pub enabled: bool,
+    /// Where; `None`: in the data folder.
+    #[serde(default, deserialize_with = "place")]
+    pub place: Option<CustodyPlace>,
+    /// MiB of one output.
+    #[serde(deserialize_with = "output_mib")]
+    pub max_mib: u64,
 }
 
 /// The ComfyDeploy account of the host.
@@ -240,6 +277,12 @@ impl Config {
         )
     }
 
+    /// Bytes of one output that is kept.
+    #[must_use]
+    pub const fn output_bytes_max(&self) -> u64 {
+        self.custody.max_mib.saturating_mul(MIB)
+    }
+
     /// Refuses an address that others can reach when no key protects it.
     ///
     /// # Errors
@@ -302,16 +345,15 @@ fn merge(table: &mut Table, over: Table) {
 fn set(table: &mut Table, key: &str, text: &str) {
     let counts = ["_s", "_ms", "_min", "_burst", "_per_caller", "_mib", "_h"].iter().any(|end| key.ends_with(end));
     let value = text.parse().ok().filter(|_| counts).map_or_else(|| Value::String(text.to_owned()), Value::Integer);
-    match key.split_once('.') {
-        Some((section, key)) => {
-            if let Some(Value::Table(section)) = table.get_mut(section) {
-                section.insert(key.to_owned(), value);
-            }
-        }
-        None => {
-            table.insert(key.to_owned(), value);
-        }
+    let mut at = table;
+    let mut sections: Vec<&str> = key.split('.').collect();
+    let Some(key) = sections.pop() else { return };
+    for section in sections {
+        // A variable alone is enough for a section: it is made.
+        let Value::Table(below) = at.entry(section).or_insert_with(|| Value::Table(Table::new())) else { return };
+        at = below;
     }
+    at.insert(key.to_owned(), value);
 }
 
 fn http_url<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<String, D::Error> {
@@ -372,6 +414,18 @@ fn secret<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<Secr
     Ok(Some(Secret::new(text)))
 }
 
+/// A list, or, as a variable has it, one text with commas.
+fn secrets<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Vec<Secret>, D::Error> {
+    let refused = || serde::de::Error::custom("a list of secrets is needed, none of them empty or with white space");
+    let texts: Vec<String> = match Value::deserialize(from)? {
+        Value::String(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
+        Value::Array(list) => list.iter().map(|part| part.as_str().unwrap_or_default().to_owned()).collect(),
+        _ => return Err(refused()),
+    };
+    let good = |text: &String| !text.is_empty() && !text.chars().any(|c| c.is_whitespace() || c.is_control());
+    if texts.iter().all(good) { Ok(texts.into_iter().map(Secret::new).collect()) } else { Err(refused()) }
+}
+
 fn api_key<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<Secret>, D::Error> {
     let key = secret(from)?;
     if key.as_ref().is_some_and(|key| key.expose().chars().count() < API_KEY_CHARS_MIN) {
@@ -409,6 +463,16 @@ fn absent_after<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Optio
 fn file_mib<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<u64, D::Error> {
     // A file is in memory while it is given to its service; ComfyDeploy takes 250.
     whole(from, 1, 250).map(Option::unwrap_or_default)
+}
+
+fn place<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<CustodyPlace>, D::Error> {
+    let text = String::deserialize(from)?;
+    text.parse().map(Some).map_err(|e: Error| serde::de::Error::custom(e.message().unwrap_or_default()))
+}
+
+fn output_mib<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<u64, D::Error> {
+    // No transfer through the host is longer.
+    whole(from, 1, OUTPUT_BYTES_MAX / MIB).map(Option::unwrap_or_default)
 }
 
 fn caller_mib<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<u64, D::Error> {

@@ -13,6 +13,7 @@ use stationthis_core::station::Station;
 use stationthis_core::store::SqliteStore;
 use stationthis_core::{Error, ErrorKind, Result, Timestamp};
 
+use crate::custody::ObjectCustody;
 use crate::data_dir::DataDir;
 use crate::user_events::UserEvents;
 
@@ -45,20 +46,29 @@ pub struct Pruned {
     /// How many events of users were forgotten.
     #[serde(default)]
     pub events: usize,
+    /// How many outputs were removed from custody.
+    #[serde(default)]
+    pub outputs: usize,
     /// The tasks had ended before this, and the events were older.
     pub before: Timestamp,
 }
 
-/// Forgets tasks that ended more than so many days before `now` (see [`Station::prune`]), and what users did before that.
+/// Forgets tasks that ended more than so many days before `now` (see [`Station::prune`]), what users did before that, and
+/// what was kept before that of tasks that are not there any more.
 ///
 /// # Errors
 /// `InvalidInput` for no days at all or more than [`PRUNE_DAYS_MAX`]; `StoreUnavailable`.
-pub async fn prune(station: &Station, days: u32, now: Timestamp) -> Result<Pruned> {
+pub async fn prune(station: &Station, custody: Option<&ObjectCustody>, days: u32, now: Timestamp) -> Result<Pruned> {
     if days == 0 || days > PRUNE_DAYS_MAX {
         return Err(Error::new(ErrorKind::InvalidInput, "prune tasks")
             .with_message(format!("The age is 1 to {PRUNE_DAYS_MAX} days.")));
     }
     let before = now.minus(Duration::from_secs(24 * 3600).saturating_mul(days));
     let pruned = station.prune(before).await?;
-    Ok(Pruned { pruned, events: UserEvents::new(station.clone()).prune(before).await?, before })
+    let events = UserEvents::new(station.clone()).prune(before).await?;
+    let outputs = match custody {
+        Some(custody) => custody.sweep(station, before).await?,
+        None => 0,
+    };
+    Ok(Pruned { pruned, events, outputs, before })
 }

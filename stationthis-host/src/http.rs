@@ -75,7 +75,7 @@ pub mod openapi;
 mod outputs;
 pub mod problem;
 mod query;
-mod range;
+pub(crate) mod range;
 mod review;
 mod router;
 mod routes;

@@ -40,9 +40,7 @@ impl Metrics {
                 .with_message("This process has a recorder of metrics already.")
                 .with_source(e)
         })?;
-        describe_metrics();
-        describe_counter!(REQUESTS, Unit::Count, "HTTP requests, by route and status");
-        describe_histogram!(REQUEST, Unit::Seconds, "How long an HTTP request takes");
+        describe();
         Ok(Self(handle))
     }
 
@@ -60,6 +58,13 @@ impl Metrics {
     }
 }
 
+/// Tells the recorder what each metric is.
+fn describe() {
+    describe_metrics();
+    describe_counter!(REQUESTS, Unit::Count, "HTTP requests, by route and status");
+    describe_histogram!(REQUEST, Unit::Seconds, "How long an HTTP request takes");
+}
+
 /// A request was answered. Its route is the template, never the path: that has ids in it.
 pub(crate) fn answered(method: &Method, route: Option<&MatchedPath>, status: StatusCode, began: Instant) {
     let route = route.map_or("other", MatchedPath::as_str).to_owned();
@@ -73,3 +78,6 @@ pub(crate) fn answered(method: &Method, route: Option<&MatchedPath>, status: Sta
     histogram!(REQUEST, "method" => method, "route" => route.clone()).record(began.elapsed());
     counter!(REQUESTS, "method" => method, "route" => route, "status" => status.as_u16().to_string()).increment(1);
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,9 +11,10 @@ use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, RANGE
 use reqwest::{Response, StatusCode};
 use stationthis_core::station::Caller;
 use stationthis_core::task::output::Output;
-use stationthis_core::{Error, ErrorKind, Result, TaskId, Timestamp};
+use stationthis_core::{Error, ErrorKind, Result, Retry, TaskId, Timestamp};
 
-use crate::outgoing::GuardedClient;
+use crate::custody::ObjectCustody;
+use crate::outgoing::{GuardedClient, SendError};
 
 /// The most bytes of one output: a long film or a large model.
 pub const OUTPUT_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
@@ -27,12 +28,14 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// URLs that end sooner than this are renewed first.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(10);
 
-/// Fetches outputs: by the URL on the record, and where that has ended by one that the service gives anew.
+/// Fetches outputs: from custody where they are kept, else by the URL on the record, and where that has ended by one that
+/// the service gives anew.
 ///
 /// The record is not touched by it: a renewed URL is for this one fetch.
 #[derive(Clone, Debug)]
 pub struct Outputs {
     client: GuardedClient,
+    custody: Option<ObjectCustody>,
 }
 
 /// The content of an output.
@@ -65,7 +68,19 @@ impl Outputs {
     /// Fetches with this client, which guards what services may name.
     #[must_use]
     pub const fn new(client: GuardedClient) -> Self {
-        Self { client }
+        Self { client, custody: None }
+    }
+
+    /// From this custody first.
+    #[must_use]
+    pub fn with_custody(mut self, custody: Option<ObjectCustody>) -> Self {
+        self.custody = custody;
+        self
+    }
+
+    /// Where outputs are kept.
+    pub(crate) const fn custody(&self) -> Option<&ObjectCustody> {
+        self.custody.as_ref()
     }
 
     /// Output number `n` of a task, from zero; `range` is a `Range` header, handed on as it is (a service may answer it
@@ -90,42 +105,54 @@ impl Outputs {
         now: impl Future<Output = Result<Vec<Output>>> + Send,
     ) -> Result<Fetched> {
         let Some(address) = output.url.clone() else { return Ok(written_out(output)) };
+        if let (Some(custody), Some(kept)) = (&self.custody, &output.custody) {
+            match custody.fetch(&output, kept, range).await? {
+                Some(fetched) => return Ok(fetched),
+                None => tracing::warn!(key = kept.key, "an output is not where it was kept"),
+            }
+        }
         let ends = Timestamp::now().plus(EXPIRY_MARGIN);
         let answer = if output.expires_at.is_some_and(|at| at <= ends) {
             None
         } else {
-            Some(self.get(&address, range).await?).filter(|answer| !has_ended(answer.status()))
+            Some(get(&self.client, &address, range).await?).filter(|answer| !has_ended(answer.status()))
         };
         let answer = match answer {
             Some(answer) => answer,
-            None => self.get(&renewed(&output, now.await?)?, range).await?,
+            None => get(&self.client, &renewed(&output, now.await?)?, range).await?,
         };
         taken(output, answer)
     }
+}
 
-    async fn get(&self, address: &str, range: Option<&HeaderValue>) -> Result<Response> {
-        let headers: HeaderMap = range.map(|range| (RANGE, range.clone())).into_iter().collect();
-        let sent = tokio::time::timeout(PAUSE_MAX, self.client.fetch(address, headers, TRANSFER_TIMEOUT)).await;
-        let sent = sent.map_err(|_| failed("it did not answer in time."))?;
-        sent.map_err(|error| failed(&error.to_string()).with_source(error))
-    }
+/// Asks for what is at an address that a service named; gives the head of the answer.
+///
+/// # Errors
+/// `Unavailable`, to be tried again but where the address is one that is not called.
+pub(crate) async fn get(client: &GuardedClient, address: &str, range: Option<&HeaderValue>) -> Result<Response> {
+    let headers: HeaderMap = range.map(|range| (RANGE, range.clone())).into_iter().collect();
+    let sent = tokio::time::timeout(PAUSE_MAX, client.fetch(address, headers, TRANSFER_TIMEOUT)).await;
+    let sent = sent.map_err(|_| failed("it did not answer in time."))?;
+    sent.map_err(|error| {
+        let retry = if matches!(error, SendError::Refused(_)) { Retry::Never } else { Retry::Backoff };
+        failed(&error.to_string()).with_retry(retry).with_source(error)
+    })
 }
 
 /// The URL under which the service has it now.
 fn renewed(output: &Output, now: Vec<Output>) -> Result<String> {
-    let gone = || Error::new(ErrorKind::Gone, "fetch output").with_message("The service does not have it any more.");
     now.into_iter().find(|fresh| fresh.same_as(output)).and_then(|fresh| fresh.url).ok_or_else(gone)
 }
 
 /// Storages answer so for what is not there any more, and for signatures that have ended.
-fn has_ended(status: StatusCode) -> bool {
+pub(crate) fn has_ended(status: StatusCode) -> bool {
     matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE)
 }
 
 fn taken(output: Output, answer: Response) -> Result<Fetched> {
     let status = answer.status();
     if has_ended(status) {
-        return Err(Error::new(ErrorKind::Gone, "fetch output").with_message("The service does not have it any more."));
+        return Err(gone());
     }
     let out_of_range = status == StatusCode::RANGE_NOT_SATISFIABLE;
     if !out_of_range && !matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
@@ -173,8 +200,14 @@ pub(crate) fn pieces(answer: Response) -> impl Stream<Item = Result<Bytes>> + Se
     })
 }
 
-fn failed(reason: &str) -> Error {
-    Error::new(ErrorKind::Unavailable, "fetch output").with_message(format!("The output cannot be fetched: {reason}"))
+pub(crate) fn gone() -> Error {
+    Error::new(ErrorKind::Gone, "fetch output").with_message("The service does not have it any more.")
+}
+
+pub(crate) fn failed(reason: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, "fetch output")
+        .with_message(format!("The output cannot be fetched: {reason}"))
+        .with_retry(Retry::Backoff)
 }
 
 fn too_large() -> Error {

@@ -19,6 +19,8 @@ mod cli;
 mod commands;
 #[path = "it/conventions.rs"]
 mod conventions;
+#[path = "it/custody.rs"]
+mod custody;
 #[path = "it/events.rs"]
 mod events;
 #[path = "it/files.rs"]

@@ -6,7 +6,7 @@ use reqwest::header::RETRY_AFTER;
 use reqwest::{RequestBuilder, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 use stationthis_core::cost::{RateCard, RateKey, Unit};
 use stationthis_core::provider::{
     CancelAnswer, Capabilities, Catalogue, Diagnosis, Lookup, LookupRequest, RunRef, ServiceProvider, Submission,
@@ -90,7 +90,8 @@ fn refused(operation: &'static str, status: StatusCode, after: Option<u64>, body
         401 => (ErrorKind::Unauthorized, Retry::Never),
         403 => (ErrorKind::Forbidden, Retry::Never),
         404 => (ErrorKind::NotFound, Retry::Never),
-        429 => (ErrorKind::RateLimited, after.map_or(Retry::Backoff, |s| Retry::After(Duration::from_secs(s)))),
+        // As many of our runs are at work as the account may have: the task waits for its turn.
+        429 => (ErrorKind::AtCapacity, after.map_or(Retry::Backoff, |s| Retry::After(Duration::from_secs(s)))),
         400..=499 => (ErrorKind::InvalidInput, Retry::Never),
         _ => (ErrorKind::Unavailable, Retry::Backoff),
     };
@@ -222,7 +223,7 @@ mod tests {
     use axum::response::{IntoResponse, Response};
     use axum::routing::{get, post};
     use axum::{Json, Router};
-    use serde_json::Map;
+    use serde_json::{Map, Value};
     use stationthis_core::cost::CardCostModel;
     use stationthis_core::testkit::{Conduct, ProviderFixture};
     use stationthis_core::{CallerId, RunRequest, Station, TaskStatus};
@@ -253,6 +254,9 @@ mod tests {
             return answer;
         }
         let mut books = service.lock().unwrap();
+        if books.conduct == Conduct::Full {
+            return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "2")], "one at a time").into_response();
+        }
         let key = headers["idempotency-key"].to_str().unwrap().to_owned();
         let at = books.runs.iter().position(|(known, _)| *known == key).unwrap_or(books.runs.len());
         if at == books.runs.len() {

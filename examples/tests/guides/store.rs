@@ -15,7 +15,7 @@ use stationthis_core::store::{
 use stationthis_core::task::TaskRecord;
 use stationthis_core::task::event::TaskEvent;
 use stationthis_core::{
-    CallerId, Error, ErrorKind, IdempotencyKey, NoticeId, ProviderId, Result, Retry, RunId, TaskId, Timestamp,
+    CallerId, Error, ErrorKind, IdempotencyKey, NoticeId, ProviderId, Result, Retry, RunId, TaskId, Timestamp, ToolId,
 };
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -258,8 +258,9 @@ impl TaskStore for JournalStore {
         claim: &Claim,
         provider: &ProviderId,
         runs_max: usize,
+        but: &[ToolId],
     ) -> Result<Claimed<TaskRecord>> {
-        self.memory.claim_submissions(claim, provider, runs_max).await
+        self.memory.claim_submissions(claim, provider, runs_max, but).await
     }
 
     async fn claim_notices(&self, claim: &Claim) -> Result<Claimed<OutboxItem>> {

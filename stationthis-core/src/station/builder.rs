@@ -7,6 +7,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::cost::{CostModel, RateCard};
+use crate::custody::Custody;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ProviderId;
 use crate::media::MediaSource;
@@ -15,6 +16,7 @@ use crate::provider::ServiceProvider;
 use crate::registry::{RegistryPolicy, ToolRegistry};
 use crate::station::Station;
 use crate::station::capacity::Capacity;
+use crate::station::custody::KEEPING_MAX;
 use crate::station::engine::{Backend, Engine};
 use crate::station::events::Updates;
 use crate::station::files::GIVING_MAX;
@@ -40,6 +42,7 @@ pub struct StationBuilder {
     instance: Option<String>,
     rate_override: RateCard,
     media: Option<Arc<dyn MediaSource>>,
+    custody: Option<Arc<dyn Custody>>,
 }
 
 impl StationBuilder {
@@ -56,6 +59,7 @@ impl StationBuilder {
             instance: None,
             rate_override: RateCard::new("operator"),
             media: None,
+            custody: None,
         }
     }
 
@@ -145,6 +149,14 @@ impl StationBuilder {
         self
     }
 
+    /// Where outputs are kept. Default: nowhere, and they stay where their providers have them. With it a task is
+    /// completed only when all its outputs are kept; tasks that were accepted without it end without it.
+    #[must_use]
+    pub fn custody(mut self, custody: Arc<dyn Custody>) -> Self {
+        self.custody = Some(custody);
+        self
+    }
+
     /// Puts the station together; spawns nothing and calls nobody.
     ///
     /// # Errors
@@ -192,6 +204,8 @@ impl StationBuilder {
             capacity: Capacity::default(),
             media: self.media,
             giving: Semaphore::new(GIVING_MAX),
+            custody: self.custody,
+            keeping: Semaphore::new(KEEPING_MAX),
             wake_lane,
             outbox_lanes: Mutex::default(),
             wake_inbox: Notify::new(),

@@ -380,6 +380,7 @@ impl Caller {
             can_diagnose: can.diagnose,
             can_cancel: can.cancel,
             immediate: definition.execution == Execution::Immediate,
+            custody: self.engine.custody.is_some(),
             expected_ms: self.engine.learned.duration_ms(&definition.tool_id, &definition.revision),
             rules: Rules::of(&self.engine.policy),
         })

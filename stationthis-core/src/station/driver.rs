@@ -11,8 +11,8 @@ use crate::error::{Effect, Error, ErrorKind, FailureRecord, Result, Retry};
 use crate::id::{ProviderId, RunId};
 use crate::provider::{CancelAnswer, Lookup, LookupRequest, RunRef};
 use crate::station::engine::Engine;
-use crate::station::metrics;
 use crate::station::submit::submit;
+use crate::station::{custody, metrics};
 use crate::store::{Claim, Claimed, LeaseChange, ProviderFilter};
 use crate::task::TaskRecord;
 use crate::task::event::{Event, TaskEvent, Witness};
@@ -23,6 +23,9 @@ pub(crate) const LEASE: Duration = Duration::from_secs(60);
 
 /// The longest sleep of the driver: another process may have added work to the same store.
 pub(crate) const IDLE_MAX: Duration = Duration::from_secs(2);
+
+/// Tasks of one provider whose outputs are fetched or wait for a place: each is a record in memory.
+const KEEPING_WAIT_MAX: usize = 256;
 
 /// The calls to one provider: no provider's slowness is another's.
 #[derive(Clone, Debug)]
@@ -47,26 +50,36 @@ pub(crate) async fn run(engine: Arc<Engine>, lane: Lane) {
     // Each on its own: they go on while this loop waits for its next claim.
     let mut following = JoinSet::new();
     let mut submitting = JoinSet::new();
+    let mut keeping = JoinSet::new();
     let mut sleep = Duration::ZERO;
     loop {
         tokio::select! {
             () = engine.closed.cancelled() => break,
             Some(done) = following.join_next(), if !following.is_empty() => note(&done),
             Some(done) = submitting.join_next(), if !submitting.is_empty() => note(&done),
+            Some(done) = keeping.join_next(), if !keeping.is_empty() => note(&done),
             () = woken(&engine, &lane) => {}
             () = tokio::time::sleep(sleep) => {}
         }
         // One claim for all that ended meanwhile.
-        while let Some(done) = following.try_join_next().or_else(|| submitting.try_join_next()) {
+        while let Some(done) =
+            following.try_join_next().or_else(|| submitting.try_join_next()).or_else(|| keeping.try_join_next())
+        {
             note(&done);
         }
         let free = engine.policy.concurrency.max(1).saturating_sub(following.len());
+        let free = free.min(KEEPING_WAIT_MAX.saturating_sub(keeping.len()));
         sleep = IDLE_MAX;
         if free > 0 {
             match claim_due(&engine, &lane, free).await {
                 Ok((tasks, pause)) => {
                     sleep = sleep.min(pause);
-                    tasks.into_iter().for_each(|task| drop(following.spawn(bring_forward(engine.clone(), task))));
+                    for task in tasks {
+                        // Transfers take their time, and must not keep polls waiting.
+                        let keeps = plan::plan(&task.state, engine.now()) == Work::Keep;
+                        let set = if keeps { &mut keeping } else { &mut following };
+                        set.spawn(bring_forward(engine.clone(), task));
+                    }
                 }
                 Err(error) => tracing::warn!(%error, "tasks could not be claimed"),
             }
@@ -82,6 +95,7 @@ pub(crate) async fn run(engine: Arc<Engine>, lane: Lane) {
     // Finish what is under way; `shutdown` bounds how long that may take.
     while following.join_next().await.is_some() {}
     while submitting.join_next().await.is_some() {}
+    while keeping.join_next().await.is_some() {}
 }
 
 /// What a provider's code does must not stop its lane; the lease of the task ends, and it is claimed again.
@@ -158,6 +172,7 @@ fn span_of(work: Work, task: &TaskRecord) -> Span {
         Work::Expire => tracing::info_span!("expire", %task_id, %provider),
         Work::Cancel => tracing::info_span!("cancel", %task_id, %provider),
         Work::Diagnose => tracing::info_span!("diagnose", %task_id, %provider),
+        Work::Keep => tracing::info_span!("keep", %task_id, %provider),
         Work::Rest => tracing::debug_span!("rest", %task_id, %provider),
     }
 }
@@ -175,6 +190,7 @@ async fn perform(engine: &Engine, task: TaskRecord, work: Work) -> Result<()> {
         Work::Expire => release(engine, task, Event::DeadlinePassed).await,
         Work::Cancel => cancel(engine, task).await,
         Work::Diagnose => diagnose(engine, task).await,
+        Work::Keep => custody::keep(engine, task).await,
         Work::Rest => engine.apply(task, &[], LeaseChange::Release, &[]).await.map(drop),
     }
 }

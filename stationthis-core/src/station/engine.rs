@@ -8,11 +8,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::cost::CostModel;
+use crate::custody::Custody;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{NoticeId, ProviderId, TaskId};
 use crate::media::MediaSource;
 use crate::notify::{NoticeKind, Notifier};
-use crate::provider::ServiceProvider;
+use crate::provider::{ServiceProvider, WebhookAuth};
 use crate::registry::ToolRegistry;
 use crate::secret::Secret;
 use crate::station::capacity::Capacity;
@@ -62,6 +63,9 @@ pub(crate) struct Engine {
     pub(crate) media: Option<Arc<dyn MediaSource>>,
     /// Places for tasks whose files are given to their services.
     pub(crate) giving: Semaphore,
+    pub(crate) custody: Option<Arc<dyn Custody>>,
+    /// Places for tasks whose outputs are taken into custody.
+    pub(crate) keeping: Semaphore,
     /// Something may be due now at a provider: a new task, a webhook, a wish, a free run slot.
     pub(crate) wake_lane: BTreeMap<ProviderId, Notify>,
     pub(crate) outbox_lanes: Mutex<Lanes>,
@@ -82,8 +86,15 @@ impl Engine {
     }
 
     /// The callback URL of a task, when this host can be called back. Good for as long as the task can change.
+    ///
+    /// Where the service signs, it has no token: nobody would look at it, and what is cut out before a webhook is kept
+    /// would be missing when the signature is checked again.
     pub(crate) fn callback_url(&self, task: &TaskRecord) -> Option<Secret> {
         let base = self.public_url.as_deref()?;
+        let auth = self.backend(&task.provider_id).ok()?.provider.capabilities().webhooks;
+        if let Some(WebhookAuth::ProviderSignature | WebhookAuth::RequestSignature) = auth {
+            return Some(crate::webhook::plain_url(base, &task.provider_id, task.task_id));
+        }
         let expires_at = task.state.deadline_at.plus(crate::webhook::CALLBACK_GRACE);
         self.keys.url(base, &task.provider_id, task.task_id, expires_at)
     }

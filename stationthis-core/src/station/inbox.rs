@@ -16,7 +16,7 @@ use crate::station::metrics;
 use crate::store::{Claim, InboxItem, InboxOutcome, LeaseChange};
 use crate::task::TaskRecord;
 use crate::task::event::{Event, TaskEvent, Witness};
-use crate::webhook::{WebhookRequest, without_tokens};
+use crate::webhook::{WEBHOOK_PATH, WebhookRequest, without_tokens};
 
 /// The largest webhook: recorded ones have a few kilobytes, a run with hundreds of outputs some hundred.
 pub const WEBHOOK_BYTES_MAX: usize = 1024 * 1024;
@@ -56,7 +56,7 @@ const PARK_PAUSE_MAX: Duration = Duration::from_secs(30);
 const WEBHOOKS_PER_TASK_MAX: u32 = 2_000;
 
 /// Checks where a webhook comes from and makes it durable; what it says is looked at afterwards.
-pub(crate) async fn receive(engine: &Engine, request: WebhookRequest) -> Result<()> {
+pub(crate) async fn receive(engine: &Engine, mut request: WebhookRequest) -> Result<()> {
     let refused = |kind, message: &str| Error::new(kind, "receive webhook").with_message(message);
     let (provider_id, task_id) =
         request.target().ok_or_else(|| refused(ErrorKind::NotFound, "The path names no provider."))?;
@@ -74,11 +74,18 @@ pub(crate) async fn receive(engine: &Engine, request: WebhookRequest) -> Result<
                 InboxItem::new(provider_id, task_id, request.method, request.body, Some(key_id), request.received_at)
                     .with_request(request.path, query, Vec::new())
             }
-            // The signature is over path, headers and body, so it is checked while all are here, and all are kept.
-            Some(WebhookAuth::ProviderSignature) => {
-                backend.provider.read_webhook(&request).inspect_err(|error| {
+            // The signature is over path, headers and perhaps the body, so it is checked while all are here, and all
+            // are kept.
+            Some(WebhookAuth::ProviderSignature | WebhookAuth::RequestSignature) => {
+                request.path = public_path(engine.public_url.as_deref(), request.path);
+                let reading = backend.provider.read_webhook(&request).inspect_err(|error| {
                     tracing::warn!(provider = %provider_id, %error, "a webhook was refused");
                 })?;
+                if task_id.is_none() && reading.reports.is_empty() {
+                    // About the account, say: there is no run to wait for.
+                    tracing::debug!(provider = %provider_id, "a webhook tells of no run");
+                    return Ok(());
+                }
                 let mut headers = request.headers;
                 headers.retain(|(name, _)| !CREDENTIALS.contains(&name.as_str()));
                 let head_bytes = headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
@@ -93,6 +100,17 @@ pub(crate) async fn receive(engine: &Engine, request: WebhookRequest) -> Result<
     engine.store.append_inbox(&item).await?;
     engine.wake_inbox.notify_one();
     Ok(())
+}
+
+/// The path as the service was told it, which is what it signs: a proxy may have cut off what `public_url` has before
+/// ours, or put something else there.
+fn public_path(public_url: Option<&str>, path: String) -> String {
+    let told = public_url.and_then(|base| {
+        let after_host = base.split_once("://")?.1.split_once('/').map_or("", |(_, path)| path).trim_matches('/');
+        let ours = path.get(path.find(WEBHOOK_PATH)?..)?;
+        Some(if after_host.is_empty() { ours.to_owned() } else { format!("/{after_host}{ours}") })
+    });
+    told.unwrap_or(path)
 }
 
 /// Runs until the station is closed.
@@ -241,4 +259,23 @@ fn events_of(engine: &Engine, task: &TaskRecord, item: &InboxItem) -> Vec<TaskEv
         }
     }
     events
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signed_path_is_the_one_that_the_service_was_told() {
+        for (base, path, told) in [
+            (Some("https://h.example"), "/api/webhook/vidu/1", "/api/webhook/vidu/1"),
+            (Some("https://h.example/"), "/inner/api/webhook/vidu/1", "/api/webhook/vidu/1"),
+            (Some("https://h.example/tools/a/"), "/api/webhook/vidu/1", "/tools/a/api/webhook/vidu/1"),
+            (Some("https://h.example/tools"), "/tools/api/webhook/vidu/1", "/tools/api/webhook/vidu/1"),
+            (Some("https://h.example/tools"), "/other", "/other"),
+            (None, "/x/api/webhook/vidu/1", "/x/api/webhook/vidu/1"),
+        ] {
+            assert_eq!(public_path(base, path.to_owned()), told, "{base:?} {path}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
+use crate::custody::KeptOutput;
 use crate::error::{Error, Result};
 use crate::id::ProviderId;
 use crate::notify::Receipt;
@@ -39,6 +40,9 @@ const INBOX_OLDEST: &str = "stationthis_inbox_oldest_seconds";
 const OUTBOX_PENDING: &str = "stationthis_outbox_pending_notices";
 const OUTBOX_DEAD: &str = "stationthis_outbox_dead_notices";
 const OUTBOX_OLDEST: &str = "stationthis_outbox_oldest_seconds";
+const OUTPUTS_KEPT: &str = "stationthis_outputs_kept_total";
+const KEPT_BYTES: &str = "stationthis_kept_bytes_total";
+const KEEP_FAILURES: &str = "stationthis_keep_failures_total";
 const NOTICE_ATTEMPTS: &str = "stationthis_notice_attempts_total";
 const COMMIT: &str = "stationthis_commit_seconds";
 const COMMIT_ERRORS: &str = "stationthis_commit_errors_total";
@@ -72,6 +76,13 @@ pub fn describe_metrics() {
     describe_gauge!(OUTBOX_PENDING, Unit::Count, "Notices to be delivered");
     describe_gauge!(OUTBOX_DEAD, Unit::Count, "Notices that were given up");
     describe_gauge!(OUTBOX_OLDEST, Unit::Seconds, "Age of the oldest notice to be delivered");
+    describe_counter!(OUTPUTS_KEPT, Unit::Count, "Outputs that were taken into custody");
+    describe_counter!(KEPT_BYTES, Unit::Bytes, "Bytes of outputs that were taken into custody");
+    describe_counter!(
+        KEEP_FAILURES,
+        Unit::Count,
+        "Attempts that did not keep all outputs of a task, by what is left to hope for"
+    );
     describe_counter!(NOTICE_ATTEMPTS, Unit::Count, "Attempts to deliver notices, by channel and outcome");
     describe_histogram!(COMMIT, Unit::Seconds, "How long a commit of the store takes");
     describe_counter!(COMMIT_ERRORS, Unit::Count, "Commits that the store could not make");
@@ -147,6 +158,10 @@ pub(super) fn committed(before: &Counters, task: &TaskRecord, events: &[TaskEven
             Event::PollFailed { .. } => poll(provider(), "failed"),
             Event::WebhookReceived { copies: count, .. } => copies = copies.saturating_add(count.saturating_sub(1)),
             Event::WebhookUnreadable { .. } => unreadable = unreadable.saturating_add(1),
+            Event::OutputsKept { outputs } => kept(provider(), outputs),
+            Event::KeepFailed { outlook, .. } => {
+                counter!(KEEP_FAILURES, "provider" => provider(), "outlook" => outlook.as_str()).increment(1);
+            }
             Event::Settled { settlement, .. } => {
                 ended(task);
                 match settlement.cost_usd {
@@ -183,9 +198,15 @@ pub(super) fn committed(before: &Counters, task: &TaskRecord, events: &[TaskEven
 fn ended(task: &TaskRecord) {
     let (provider, state) = (task.provider_id.to_string(), &task.state);
     counter!(TASKS_ENDED, "provider" => provider.clone(), "status" => state.status.as_str()).increment(1);
-    if let (Some(here), Some(there)) = (state.times.ended_at, state.provider_times.ended_at) {
+    if let (Some(here), Some(there)) = (state.over_at(), state.provider_times.ended_at) {
         histogram!(END_LAG, "provider" => provider).record(here.since(there));
     }
+}
+
+fn kept(provider: String, outputs: &[KeptOutput]) {
+    let bytes = outputs.iter().fold(0_u64, |sum, output| sum.saturating_add(output.kept.bytes));
+    counter!(OUTPUTS_KEPT, "provider" => provider.clone()).increment(u64::try_from(outputs.len()).unwrap_or(u64::MAX));
+    counter!(KEPT_BYTES, "provider" => provider).increment(bytes);
 }
 
 fn submission(provider: String, outcome: &'static str) {

@@ -70,7 +70,7 @@ fn waived(engine: &Engine, task: &TaskRecord) -> bool {
 
 fn used(engine: &Engine, task: &TaskRecord, ended_well: bool) -> Usage {
     let state = &task.state;
-    let lifetime = state.times.submitting_at.zip(state.times.ended_at);
+    let lifetime = state.times.submitting_at.zip(state.over_at());
     if state.run_heard {
         // What a webhook alone says of a run that nobody else knows is no measure of anything.
         return usage::measure(&RunTimes::default(), &Receipts::default(), engine.policy.duration, lifetime);

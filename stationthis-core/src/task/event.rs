@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::cost::{Settlement, Usage};
+use crate::custody::{KeepOutlook, KeptOutput};
 use crate::error::FailureRecord;
 use crate::id::{NoticeId, RunId};
 use crate::media::SentFile;
@@ -132,6 +133,18 @@ pub enum Event {
         failure: Option<FailureRecord>,
         /// The time each node took.
         nodes: Vec<NodeTime>,
+    },
+    /// Outputs are in custody.
+    OutputsKept {
+        /// Which, and where.
+        outputs: Vec<KeptOutput>,
+    },
+    /// Not all outputs could be kept.
+    KeepFailed {
+        /// Why.
+        failure: FailureRecord,
+        /// What is left to hope for.
+        outlook: KeepOutlook,
     },
     /// Somebody asked to cancel.
     CancelAsked,

@@ -1,6 +1,7 @@
 //! The task machine: the only place where a task's state changes. Pure: no clock, no I/O.
 
 mod cancel;
+mod custody;
 mod report;
 mod review;
 
@@ -71,6 +72,8 @@ pub fn step(state: &TaskState, event: &TaskEvent) -> Step {
             }
             step.diagnosed(failure.as_ref(), at);
         }
+        Event::OutputsKept { outputs } => step.outputs_kept(outputs, at),
+        Event::KeepFailed { failure, outlook } => step.keep_failed(failure, *outlook, at),
         Event::CancelAsked => step.cancel_asked(at),
         Event::CancelAnswered { accepted, reason } => step.cancel_answered(*accepted, reason.as_ref()),
         Event::CancelFailed { failure } => step.cancel_failed(failure),
@@ -127,6 +130,7 @@ impl Step {
         state.flags.insert(Flag::ForeignRun);
         state.status = TaskStatus::Submitting;
         (state.run_id, state.ending, state.progress, state.live_status) = (None, None, None, None);
+        state.keeping = None;
         (state.times.running_at, state.times.finalizing_at) = (None, None);
         (state.provider_times, state.receipts) = (RunTimes::default(), Receipts::default());
         (state.resource, state.reported_usage) = (None, None);
@@ -253,6 +257,7 @@ impl Step {
         let timed_out = |code: &str, message: &str| Some(FailureRecord::new(code, message));
         match self.state.status {
             TaskStatus::Completed | TaskStatus::Failed | TaskStatus::Cancelled | TaskStatus::TimedOut => {}
+            TaskStatus::Finalizing if self.state.keeping.is_some() => self.custody_deadline_passed(at),
             TaskStatus::Finalizing => {
                 let since = self.state.times.finalizing_at.unwrap_or(self.state.times.accepted_at);
                 if at.since(since) < self.state.rules.finalizing_deadline() {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::custody::Kept;
 use crate::json_doc::JsonDoc;
 use crate::time::Timestamp;
 
@@ -42,6 +43,9 @@ pub struct Output {
     /// When `url` stops working; absent when it does not, as far as is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// Where it is kept, once it is in custody; `url` still says where it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custody: Option<Kept>,
 }
 
 impl Output {
@@ -73,20 +77,31 @@ impl Output {
             output_id: None,
             order: 0,
             expires_at: None,
+            custody: None,
         }
+    }
+
+    /// Is it at a URL, and in no custody? Text and JSON are on the record already.
+    #[must_use]
+    pub const fn is_unkept(&self) -> bool {
+        self.url.is_some() && self.custody.is_none()
     }
 
     /// Is it the same output as another, reported again? By URL without its query (presigned URLs differ each time),
     /// else by content and node.
     #[must_use]
     pub fn same_as(&self, other: &Self) -> bool {
-        let bare = |url: &Option<String>| url.as_deref().and_then(|u| u.split('?').next().map(str::to_owned));
-        match (bare(&self.url), bare(&other.url)) {
+        match (self.url.as_deref().map(bare), other.url.as_deref().map(bare)) {
             (Some(a), Some(b)) => a == b,
             (None, None) => self.text == other.text && self.json == other.json && self.node_id == other.node_id,
             _ => false,
         }
     }
+}
+
+/// A URL without its query, where services put signatures: what stays the same when it is signed again.
+pub(crate) fn bare(url: &str) -> &str {
+    url.split('?').next().unwrap_or(url)
 }
 
 /// What an output is.
@@ -124,7 +139,7 @@ impl OutputKind {
 }
 
 /// Adds what `new` has and `known` has not, keeping the order of arrival; true when something was added. A known
-/// output's URL and expiry are renewed.
+/// output's URL and expiry are renewed, and its custody stays. What a report says of custody is not believed.
 pub(crate) fn merge(known: &mut Vec<Output>, new: &[Output]) -> bool {
     let before = known.len();
     for output in new {
@@ -133,6 +148,7 @@ pub(crate) fn merge(known: &mut Vec<Output>, new: &[Output]) -> bool {
             old.expires_at = output.expires_at;
         } else {
             let mut output = output.clone();
+            output.custody = None;
             output.order = u32::try_from(known.len()).unwrap_or(u32::MAX);
             known.push(output);
         }

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use crate::custody::KeepOutlook;
+use crate::task::output::Output;
 use crate::task::policy::Policy;
 use crate::task::report::RunStatus;
-use crate::task::state::{CancelOutcome, Ending, TaskState, TaskStatus};
+use crate::task::state::{CancelOutcome, Ending, Keeping, Renewal, TaskState, TaskStatus};
 use crate::time::Timestamp;
 use crate::tool::ExactlyOnce;
 
@@ -27,6 +29,8 @@ pub enum Work {
     Cancel,
     /// Look for the reason of its failure.
     Diagnose,
+    /// Take its outputs into custody.
+    Keep,
     /// Nothing.
     Rest,
 }
@@ -53,6 +57,7 @@ pub fn plan(state: &TaskState, now: Timestamp) -> Work {
         }
         TaskStatus::Queued | TaskStatus::Running if cancel_pending(state) => Work::Cancel,
         TaskStatus::Queued | TaskStatus::Running => Work::Poll,
+        TaskStatus::Finalizing if state.keeping.is_some() => keeping_work(state, now),
         TaskStatus::Finalizing if reason_wanted(state).is_some() => Work::Diagnose,
         TaskStatus::Finalizing if now >= finalizing_deadline(state) => Work::LastPoll,
         TaskStatus::Finalizing => Work::Poll,
@@ -99,6 +104,10 @@ pub fn due_at(state: &TaskState, now: Timestamp, policy: &Policy) -> Option<Time
         },
         TaskStatus::Finalizing => {
             let ending = state.ending.as_ref()?;
+            if let Some(keeping) = &state.keeping {
+                let pause = keep_pause(keeping, state, now, policy);
+                return Some(now.plus(pause).min(custody_deadline(state).max(now)));
+            }
             let pause = match (reason_wanted(state), ending.empty_confirmations) {
                 (Some(wanted), _) => diagnose_pause(wanted, state),
                 (None, 0) => doubled(policy.poll_interval_min, ending.unconfirmed_polls, policy.poll_interval_max),
@@ -132,6 +141,41 @@ fn reason_wanted(state: &TaskState) -> Option<&Ending> {
     state.ending.as_ref().filter(|ending| {
         state.can_diagnose && !ending.diagnosed && ending.status == RunStatus::Failed && ending.confirmed_at.is_some()
     })
+}
+
+/// URLs that end sooner than this are renewed before they are fetched.
+const RENEWAL_MARGIN: Duration = Duration::from_secs(10);
+
+/// The longest pause between two attempts to keep outputs: what was out of order for half an hour may be for long.
+const KEEP_PAUSE_MAX: Duration = Duration::from_secs(300);
+
+/// What brings outputs nearer to their custody: a fetch of them, or, where their URLs have ended, new URLs.
+fn keeping_work(state: &TaskState, now: Timestamp) -> Work {
+    let Some(keeping) = &state.keeping else { return Work::Rest };
+    let soon = now.plus(RENEWAL_MARGIN);
+    let ends = |output: &Output| output.is_unkept() && output.expires_at.is_some_and(|end| end <= soon);
+    if now >= custody_deadline(state) {
+        Work::Expire
+    } else if keeping.renewal == Renewal::NotAsked
+        && (keeping.outlook == KeepOutlook::NewUrl || state.outputs.iter().any(ends))
+    {
+        Work::Poll
+    } else {
+        Work::Keep
+    }
+}
+
+/// None before the first attempt and after new URLs were asked for; then a tenth of the time since the run was over.
+fn keep_pause(keeping: &Keeping, state: &TaskState, now: Timestamp, policy: &Policy) -> Duration {
+    if keeping.attempts == 0 || keeping.renewal != Renewal::NotAsked {
+        return Duration::ZERO;
+    }
+    let min = policy.poll_interval_min.min(KEEP_PAUSE_MAX);
+    (now.since(state.over_at().unwrap_or(now)) / 10).clamp(min, KEEP_PAUSE_MAX)
+}
+
+fn custody_deadline(state: &TaskState) -> Timestamp {
+    state.over_at().unwrap_or(state.times.accepted_at).plus(state.rules.custody_deadline())
 }
 
 fn finalizing_deadline(state: &TaskState) -> Timestamp {

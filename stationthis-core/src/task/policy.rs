@@ -39,6 +39,10 @@ pub struct Policy {
     pub diagnose_wait: Duration,
     /// How long the reason is looked for in all. Default 60 s.
     pub diagnose_total: Duration,
+    /// Bound of one attempt to keep a task's outputs, all of them together. Default 15 min: 4 GiB at 40 Mbit/s.
+    pub keep_timeout: Duration,
+    /// From the confirmed success to giving up the custody of its outputs. Default 6 h: time to free a full disk in.
+    pub custody_deadline: Duration,
     /// Attempts to send a wish to cancel before it counts as refused. Default 5.
     pub cancel_attempts_max: u32,
     /// What happens to tools without a known price. Default: refused.
@@ -74,6 +78,8 @@ impl Default for Policy {
             empty_confirm_pause: seconds(5),
             diagnose_wait: seconds(10),
             diagnose_total: seconds(60),
+            keep_timeout: seconds(900),
+            custody_deadline: seconds(6 * 3600),
             cancel_attempts_max: 5,
             unpriced: UnpricedPolicy::default(),
             duration: DurationPolicy::default(),

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::cost::{Receipts, Settlement, Usage};
+use crate::custody::KeepOutlook;
 use crate::error::FailureRecord;
 use crate::id::RunId;
 use crate::media::SentFile;
@@ -145,6 +146,9 @@ pub struct TaskState {
     /// Is the answer to the submission all that is ever heard of a run?
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub immediate: bool,
+    /// Is it completed only when its outputs are in custody?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub custody: bool,
     /// How long such a run usually takes from submission to end, in milliseconds; absent when that was not known yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_ms: Option<u64>,
@@ -168,6 +172,9 @@ pub struct TaskState {
     /// The end that was reported and is being confirmed, or was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<Ending>,
+    /// The run ended well, and its outputs are being taken into custody; stays when that was given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keeping: Option<Keeping>,
     /// The wish to cancel it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel: Option<CancelState>,
@@ -235,6 +242,7 @@ impl TaskState {
             can_diagnose: terms.can_diagnose,
             can_cancel: terms.can_cancel,
             immediate: terms.immediate,
+            custody: terms.custody,
             expected_ms: terms.expected_ms,
             rules: terms.rules,
             submit_attempts: 0,
@@ -243,6 +251,7 @@ impl TaskState {
             sent_files: Vec::new(),
             doubt: None,
             ending: None,
+            keeping: None,
             cancel: None,
             provider_times: RunTimes::default(),
             receipts: Receipts::default(),
@@ -275,6 +284,13 @@ impl TaskState {
             | TaskStatus::Cancelled
             | TaskStatus::TimedOut => false,
         }
+    }
+
+    /// When it was known to be over: its end, or before that the poll that confirmed the end of its run. What came between
+    /// was no work of the provider's.
+    #[must_use]
+    pub fn over_at(&self) -> Option<Timestamp> {
+        self.ending.as_ref().and_then(|ending| ending.confirmed_at).or(self.times.ended_at)
     }
 
     /// Should a person look at it?
@@ -367,6 +383,39 @@ pub struct Ending {
     /// Was the reason found, or the search given up?
     #[serde(default)]
     pub diagnosed: bool,
+}
+
+/// Outputs on their way into custody.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Keeping {
+    /// Attempts so far that did not keep all of them.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Why the last one did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureRecord>,
+    /// What it left to hope for.
+    #[serde(default)]
+    pub outlook: KeepOutlook,
+    /// Was the provider asked for new URLs since then?
+    #[serde(default)]
+    pub renewal: Renewal,
+}
+
+/// Whether the provider was asked for new URLs of outputs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Renewal {
+    /// Not since the last attempt to keep them.
+    #[default]
+    NotAsked,
+    /// It was, and named outputs.
+    Answered,
+    /// It was, and has no better URL than one that had ended by then.
+    Ended,
+    /// It was, and named none, or did not answer.
+    Unanswered,
 }
 
 /// What a review found after the end.

@@ -26,6 +26,9 @@ pub struct Terms {
     /// Is the answer to the submission all that is ever heard of a run ([`Execution::Immediate`](crate::tool::Execution))?
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub immediate: bool,
+    /// Is it completed only when its outputs are in custody?
+    #[serde(default)]
+    pub custody: bool,
     /// How long runs of this tool revision usually take from submission to end, in milliseconds; absent while unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_ms: Option<u64>,
@@ -39,8 +42,16 @@ impl Terms {
     #[must_use]
     pub fn new(deadline_at: Timestamp, exactly_once: ExactlyOnce) -> Self {
         let rules = Rules::of(&Policy::default());
-        let (can_diagnose, can_cancel, immediate) = (false, false, false);
-        Self { deadline_at, exactly_once, can_diagnose, can_cancel, immediate, expected_ms: None, rules }
+        Self {
+            deadline_at,
+            exactly_once,
+            can_diagnose: false,
+            can_cancel: false,
+            immediate: false,
+            custody: false,
+            expected_ms: None,
+            rules,
+        }
     }
 }
 
@@ -61,6 +72,9 @@ pub struct Rules {
     pub diagnose_total_ms: u64,
     /// [`Policy::cancel_attempts_max`].
     pub cancel_attempts_max: u32,
+    /// [`Policy::custody_deadline`].
+    #[serde(default)]
+    pub custody_deadline_ms: u64,
 }
 
 impl Rules {
@@ -75,6 +89,7 @@ impl Rules {
             diagnose_wait_ms: ms(policy.diagnose_wait),
             diagnose_total_ms: ms(policy.diagnose_total),
             cancel_attempts_max: policy.cancel_attempts_max,
+            custody_deadline_ms: ms(policy.custody_deadline),
         }
     }
 
@@ -92,6 +107,10 @@ impl Rules {
 
     pub(crate) const fn diagnose_wait(&self) -> Duration {
         Duration::from_millis(self.diagnose_wait_ms)
+    }
+
+    pub(crate) const fn custody_deadline(&self) -> Duration {
+        Duration::from_millis(self.custody_deadline_ms)
     }
 
     pub(crate) const fn diagnose_total(&self) -> Duration {

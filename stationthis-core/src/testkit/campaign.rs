@@ -21,7 +21,8 @@
 //! - `replay`: the events of a task give its state again;
 //! - `completed_only_after_poll`: no task completed on a webhook's word;
 //! - `ends_as_the_run_did`: the end is the run's own, or one of the station's deadlines;
-//! - `outputs_kept`: no output that was reported in time is missing.
+//! - `outputs_kept`: no output that was reported in time is missing;
+//! - `kept_before_completed`: where custody was agreed, a task completed only with all its outputs in it.
 //!
 //! ```
 //! use stationthis_core::testkit::campaign::{Scenario, play};
@@ -34,6 +35,7 @@
 
 mod books;
 mod client;
+mod custody;
 mod evidence;
 mod hooks;
 pub(crate) mod ids;

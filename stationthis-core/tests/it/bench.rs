@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use stationthis_core::Policy;
+use stationthis_core::custody::Custody;
 use stationthis_core::notify::{EventsNotifier, Notice, Notifier, NotifyTarget, Receipt};
 use stationthis_core::station::{RunRequest, Station};
 use stationthis_core::store::{MemoryStore, TaskStore};
@@ -27,6 +28,7 @@ pub(crate) struct Bench {
     pub(crate) store: Arc<dyn TaskStore>,
     pub(crate) keys: CallbackKeys,
     pub(crate) policy: Policy,
+    pub(crate) custody: Option<Arc<dyn Custody>>,
     pub(crate) station: Station,
     pub(crate) notices: broadcast::Receiver<Arc<Notice>>,
 }
@@ -41,20 +43,35 @@ impl Bench {
     }
 
     pub(crate) async fn with_policy(store: Arc<dyn TaskStore>, provider: ScriptedProvider, policy: Policy) -> Self {
+        Self::built(store, provider, policy, None).await
+    }
+
+    pub(crate) async fn with_custody(custody: Arc<dyn Custody>) -> Self {
+        let (store, provider) = (Arc::new(MemoryStore::new()), ScriptedProvider::new().unwrap());
+        Self::built(store, provider, Policy::default(), Some(custody)).await
+    }
+
+    async fn built(
+        store: Arc<dyn TaskStore>,
+        provider: ScriptedProvider,
+        policy: Policy,
+        custody: Option<Arc<dyn Custody>>,
+    ) -> Self {
         let clock = Arc::new(ManualClock::starting_at(start()));
         let (keys, _) = CallbackKeys::generate().unwrap();
         let events = EventsNotifier::new();
         let notices = events.subscribe();
-        let station = build(&store, &provider, &clock, &keys, events, &policy);
+        let station = build(&store, &provider, &clock, &keys, events, &policy, custody.clone());
         station.refresh().await.unwrap();
-        Self { provider, clock, store, keys, policy, station, notices }
+        Self { provider, clock, store, keys, policy, custody, station, notices }
     }
 
     /// The same station in a new process: everything in memory is gone.
     pub(crate) async fn restarted(self) -> Self {
         let events = EventsNotifier::new();
         let notices = events.subscribe();
-        let station = build(&self.store, &self.provider, &self.clock, &self.keys, events, &self.policy);
+        let custody = self.custody.clone();
+        let station = build(&self.store, &self.provider, &self.clock, &self.keys, events, &self.policy, custody);
         self.store.release_leases("bench").await.unwrap();
         station.refresh().await.unwrap();
         Self { station, notices, ..self }
@@ -114,8 +131,13 @@ fn build(
     keys: &CallbackKeys,
     events: EventsNotifier,
     policy: &Policy,
+    custody: Option<Arc<dyn Custody>>,
 ) -> Station {
-    Station::builder()
+    let mut builder = Station::builder();
+    if let Some(custody) = custody {
+        builder = builder.custody(custody);
+    }
+    builder
         .provider(Arc::new(provider.clone()))
         .store(store.clone())
         .clock(clock.clone())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 #[cfg(feature = "sqlite")]
 use stationthis_core::store::{SqliteStore, TaskStore};
-use stationthis_core::testkit::campaign::{Crashes, Outcome, Scenario, play};
+use stationthis_core::testkit::campaign::{Crashes, Figures, Outcome, Scenario, play};
 #[cfg(feature = "sqlite")]
 use stationthis_core::testkit::campaign::{OpenStore, play_over};
 
@@ -20,11 +20,13 @@ fn check(scenario: &Scenario) -> Outcome {
 
 #[test]
 fn hostile_worlds_lose_nothing_and_charge_nothing_twice() {
-    let mut crashes = 0;
+    let mut figures = Figures::default();
     for seed in 0..36 {
-        crashes += check(&Scenario::hostile(seed, 25)).figures.crashes;
+        figures.add(check(&Scenario::hostile(seed, 25)).figures);
     }
-    assert!(crashes > 100, "only {crashes} crashes: the worlds are not hostile");
+    assert!(figures.crashes > 100, "only {} crashes: the worlds are not hostile", figures.crashes);
+    let (kept, given_up) = (figures.outputs_kept, figures.not_kept);
+    assert!(kept > 200 && given_up > 5, "only {kept} outputs were kept, and {given_up} tasks without");
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn tools(words: &[OsString]) -> Vec<ToolDefinition> {
 fn of_host(config: &Config, host: &str) -> Option<Vec<ToolDefinition>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     let asked = async {
-        let desk = Desk::open(config, Some(host), Service::ComfyDeploy).await?;
+        let desk = Desk::open(config, Some(host), Service::Configured).await?;
         desk.tools().await
     };
     let views = runtime.block_on(async { tokio::time::timeout(HOST_WAIT, asked).await }).ok()?.ok()?;

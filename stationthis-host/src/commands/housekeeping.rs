@@ -22,10 +22,10 @@ pub async fn prune(config: &Config, args: &PruneArgs) -> anyhow::Result<()> {
     if args.station.json {
         anstream::println!("{:#}", json!(pruned));
     } else {
-        let (tasks, events) = (pruned.pruned, pruned.events);
+        let (tasks, events, outputs) = (pruned.pruned, pruned.events, pruned.outputs);
         report::line(
             "pruned",
-            &format!("{tasks} tasks that ended, {events} events of users, before {}", pruned.before),
+            &format!("{tasks} tasks that ended, {events} events of users, {outputs} outputs, before {}", pruned.before),
         );
     }
     Ok(())

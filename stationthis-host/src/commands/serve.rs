@@ -25,7 +25,7 @@ pub async fn serve(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
     let listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
-    let service = if args.sim { Service::simulator(args.sim_port) } else { Service::ComfyDeploy };
+    let service = if args.sim { Service::simulator(args.sim_port) } else { Service::Configured };
     let public_url = config.public_url.clone().or_else(|| args.sim.then(|| own_url(address)));
     let polling_alone = public_url.is_none();
     let app = App::start(config, service, public_url).await?;

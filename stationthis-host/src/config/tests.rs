@@ -120,3 +120,58 @@ fn the_bots_chats_are_a_list_in_a_file_and_separated_by_commas_in_a_variable() {
     }
     refusal(Some("[telegram]\nallowed = [\"4242\"]\n"), &[]);
 }
+
+#[test]
+fn a_section_names_a_provider_and_a_variable_alone_makes_one() {
+    let file = "[providers.vidu-eu]\nservice = \"vidu\"\napi_key = \"k\"\nprice_per_credit = \"0.0045\"\n";
+    let config = load(Some(file), &[("VIDU_API_KEY", "v"), ("VIDU_API_URL", "http://127.0.0.1:9/")]).unwrap();
+    let [(vidu, of_vidu), (eu, of_eu)] = config.providers.iter().collect::<Vec<_>>()[..] else {
+        panic!("{:?}", config.providers)
+    };
+    assert_eq!(
+        (eu.as_str(), of_eu.service(eu), vidu.as_str(), of_vidu.service(vidu)),
+        ("vidu-eu", "vidu", "vidu", "vidu")
+    );
+    assert_eq!(of_eu.price_per_credit.map(|price| price.to_string()).as_deref(), Some("0.0045"));
+    assert_eq!(of_vidu.api_key.as_ref().map(Secret::expose), Some("v"));
+    assert_eq!(of_vidu.api_url.as_deref(), Some("http://127.0.0.1:9"));
+    // A section and the variable lie over each other as everything does.
+    let both =
+        load(Some("[providers.vidu]\napi_key = \"k\"\ncatalogue = \"own.toml\"\n"), &[("VIDU_API_KEY", "v")]).unwrap();
+    let vidu = both.providers.get("vidu").unwrap();
+    assert_eq!((vidu.key("vidu").unwrap().expose(), vidu.catalogue.is_some()), ("v", true));
+    assert!(load(None, &[]).unwrap().providers.is_empty());
+}
+
+#[test]
+fn webhook_secrets_are_a_list_in_a_file_and_separated_by_commas_in_a_variable() {
+    let secrets = |config: &Config| -> Vec<String> {
+        let tripo = config.providers.get("tripo").unwrap();
+        tripo.webhook_secrets.iter().map(|secret| secret.expose().to_owned()).collect()
+    };
+    let file = "[providers.tripo]\nwebhook_secrets = [\"whsec_canary-1\", \"whsec_canary-2\"]\n";
+    let config = load(Some(file), &[]).unwrap();
+    assert_eq!(secrets(&config), ["whsec_canary-1", "whsec_canary-2"]);
+    assert!(!format!("{config:?}").contains("canary"));
+    let config = load(Some(file), &[("TRIPO_WEBHOOK_SECRETS", "whsec_3, whsec_4")]).unwrap();
+    assert_eq!(secrets(&config), ["whsec_3", "whsec_4"]);
+    for bad in ["\"canary,,b\"", "[\"canary\", \"\"]", "[\"canary b\"]", "[5]", "5"] {
+        let message = refusal(Some(&format!("[providers.tripo]\nwebhook_secrets = {bad}\n")), &[]);
+        assert!(message.contains("providers.tripo.webhook_secrets") && !message.contains("canary"), "{message}");
+    }
+}
+
+#[test]
+fn what_is_wrong_in_a_section_is_named_and_its_key_is_not_quoted() {
+    for (section, parts) in [
+        ("api_kee = \"canary-4711\"", ["providers.vidu", "`api_kee`"]),
+        ("api_key = \"canary 4711\"", ["providers.vidu.api_key", "white space"]),
+        ("api_key = \"canary-4711\"\nprice_per_credit = 0.005", ["providers.vidu.price_per_credit", "floating point"]),
+        ("api_key = \"canary-4711\"\napi_url = \"ftp://x\"", ["providers.vidu.api_url", "http"]),
+    ] {
+        let message = refusal(Some(&format!("[providers.vidu]\n{section}\n")), &[]);
+        assert!(parts.iter().all(|part| message.contains(part)) && !message.contains("canary"), "{message}");
+    }
+    let shown = format!("{:?}", load(Some("[providers.vidu]\napi_key = \"canary-4711\"\n"), &[]).unwrap());
+    assert!(!shown.contains("canary"), "{shown}");
+}

@@ -166,7 +166,7 @@ impl Desk {
                 let body = json!({ "olderThanDays": days });
                 host.call(Method::POST, &["admin", "prune"], &[], &[], Some(&body)).await
             }
-            Place::Own(app, _) => housekeeping::prune(app.station(), days, Timestamp::now()).await,
+            Place::Own(app, _) => housekeeping::prune(app.station(), app.custody(), days, Timestamp::now()).await,
         }
     }
 

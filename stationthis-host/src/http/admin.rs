@@ -13,6 +13,7 @@ use crate::http::about::{About, Answer};
 use crate::http::body;
 use crate::http::problem::Problem;
 use crate::http::router::Face;
+use crate::outputs::Outputs;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -38,7 +39,9 @@ pub(crate) const PRUNE: About =
 /// `POST /api/internal/admin/prune`.
 pub(crate) async fn prune(State(face): State<Face>, request: Request) -> Result<Response, Problem> {
     let wish: PruneWish = body::read_json(request).await?;
-    Ok(Json(housekeeping::prune(&face.station, wish.older_than_days, Timestamp::now()).await?).into_response())
+    let custody = face.outputs.as_ref().and_then(Outputs::custody);
+    let pruned = housekeeping::prune(&face.station, custody, wish.older_than_days, Timestamp::now()).await?;
+    Ok(Json(pruned).into_response())
 }
 
 pub(crate) const BACKUP: About =

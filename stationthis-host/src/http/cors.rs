@@ -46,28 +46,47 @@ impl fmt::Display for Origin {
 ///
 /// Keys go into a header that a page must set itself, so no cookies are allowed.
 pub(crate) fn layer(origins: &[Origin]) -> Option<CorsLayer> {
-    let names = |names: &[&'static str]| names.iter().copied().map(HeaderName::from_static).collect::<Vec<_>>();
-    let told = names(&["preference-applied", "ratelimit", "ratelimit-policy", "x-request-id"]);
     (!origins.is_empty()).then(|| {
         CorsLayer::new()
             .allow_origin(origins.iter().map(|origin| origin.0.clone()).collect::<Vec<_>>())
             .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
-            .allow_headers(
-                [header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_NONE_MATCH]
-                    .into_iter()
-                    .chain(names(&["idempotency-key", "last-event-id", "prefer", "traceparent", "x-request-id"]))
-                    .collect::<Vec<_>>(),
-            )
-            .expose_headers(
-                [header::ETAG, header::LOCATION, header::RETRY_AFTER].into_iter().chain(told).collect::<Vec<_>>(),
-            )
+            .allow_headers(allowed())
+            .expose_headers(exposed())
             .max_age(REMEMBERED)
     })
+}
+
+/// What pages may send, besides what any page may.
+fn allowed() -> Vec<HeaderName> {
+    let others = ["idempotency-key", "last-event-id", "prefer", "traceparent", "x-request-id"];
+    let known = [header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_NONE_MATCH, header::RANGE];
+    known.into_iter().chain(others.map(HeaderName::from_static)).collect()
+}
+
+/// What pages may read, besides what any page may.
+fn exposed() -> Vec<HeaderName> {
+    let others = ["preference-applied", "ratelimit", "ratelimit-policy", "x-request-id"];
+    let of_content = [header::ACCEPT_RANGES, header::CONTENT_DISPOSITION, header::CONTENT_RANGE];
+    let known = [header::ETAG, header::LOCATION, header::RETRY_AFTER];
+    known.into_iter().chain(of_content).chain(others.map(HeaderName::from_static)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::routes::ROUTES;
+
+    #[test]
+    fn pages_may_use_every_header_that_routes_know() {
+        for route in ROUTES {
+            let asked = route.about.headers.iter().map(|header| (header, allowed()));
+            let told = route.about.answers.iter().flat_map(|answer| answer.headers).map(|header| (header, exposed()));
+            for (header, names) in asked.chain(told) {
+                let name: HeaderName = header.name.parse().unwrap();
+                assert!(names.contains(&name), "{name} of {}", route.path);
+            }
+        }
+    }
 
     #[test]
     fn an_origin_is_what_a_browser_sends() {

@@ -10,10 +10,11 @@ use stationthis_core::ErrorKind;
 use crate::http::about::{About, Answer, Header};
 use crate::http::asker::Asker;
 use crate::http::problem::Problem;
+use crate::http::range::Range;
 use crate::http::router::Face;
 use crate::http::{download, frame, tasks};
 
-const RANGE: Header = Header { name: "Range", text: "A part of it, where its service gives parts." };
+const RANGE: Header = Header { name: "Range", text: "A part of it, where it is kept here or its service gives parts." };
 
 pub(crate) const CONTENT: About = About::new(
     "What a task gave, from here",
@@ -41,7 +42,7 @@ pub(crate) async fn content(
     let n: usize = n.parse().map_err(|_| number())?;
     // A transfer takes as long as its reader likes.
     let place = asker.wait()?;
-    let fetched = outputs.fetch(&asker.caller, id, n, headers.get(header::RANGE)).await?;
+    let fetched = outputs.fetch(&asker.caller, id, n, Range::header_of(&headers)).await?;
     frame::about(id);
     let content = fetched.content.map(move |piece| {
         let _held = &place;

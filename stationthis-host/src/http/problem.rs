@@ -185,35 +185,4 @@ fn as_number<S: serde::Serializer>(status: &StatusCode, to: S) -> Result<S::Ok, 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_becomes_its_problem() {
-        let cases = [
-            (ErrorKind::InvalidInput, 422, "invalid-input"),
-            (ErrorKind::NotFound, 404, "not-found"),
-            (ErrorKind::Gone, 410, "gone"),
-            (ErrorKind::Unpriced, 422, "unpriced"),
-            (ErrorKind::TooLarge, 413, "too-large"),
-            (ErrorKind::StoreUnavailable, 503, "store-unavailable"),
-            (ErrorKind::AtCapacity, 503, "at-capacity"),
-            (ErrorKind::Corrupt, 500, "corrupt"),
-            (ErrorKind::Closed, 503, "closed"),
-        ];
-        for (kind, status, word) in cases {
-            let problem = Problem::from(Error::new(kind, "do it").with_message("Because."));
-            let json = serde_json::to_value(&problem).unwrap();
-            assert_eq!(json["status"], status);
-            assert_eq!(json["type"], format!("urn:stationthis:problem:{word}"));
-            assert_eq!(json["detail"], "Because.");
-        }
-    }
-
-    #[test]
-    fn retry_after_is_rounded_up() {
-        let error = Error::new(ErrorKind::RateLimited, "do it").with_retry(Retry::After(Duration::from_millis(1200)));
-        let response = Problem::from(error).into_response();
-        assert_eq!(response.headers()["retry-after"], "2");
-    }
-}
+mod tests;

@@ -17,9 +17,17 @@ impl Range {
     /// What is asked of `bytes` bytes. Several parts at once are answered by the whole, as the standard allows; so is a
     /// part under a condition (`If-Range`), since what it would compare with is not given out.
     pub(crate) fn of(headers: &HeaderMap, bytes: u64) -> Self {
-        let text = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
-        let text = text.filter(|_| !headers.contains_key(header::IF_RANGE));
-        text.and_then(|text| Self::parse(text, bytes)).unwrap_or(Self::Whole)
+        Self::header_of(headers).map_or(Self::Whole, |text| Self::asked(text, bytes))
+    }
+
+    /// The header that names a part, where it counts.
+    pub(crate) fn header_of(headers: &HeaderMap) -> Option<&HeaderValue> {
+        headers.get(header::RANGE).filter(|_| !headers.contains_key(header::IF_RANGE))
+    }
+
+    /// As [`of`](Self::of), of the header alone.
+    pub(crate) fn asked(text: &HeaderValue, bytes: u64) -> Self {
+        text.to_str().ok().and_then(|text| Self::parse(text, bytes)).unwrap_or(Self::Whole)
     }
 
     fn parse(text: &str, bytes: u64) -> Option<Self> {

@@ -2,6 +2,7 @@
 
 use stationthis_core::FailureRecord;
 use stationthis_core::cost::{Settlement, Unit};
+use stationthis_core::custody::{KeepOutlook, Kept, KeptOutput};
 use stationthis_core::notify::Receipt;
 use stationthis_core::task::TaskRecord;
 use stationthis_core::task::event::{Event, Resolution, Witness};
@@ -53,6 +54,15 @@ pub(super) fn of(event: &Event, task: &TaskRecord) -> String {
             format!("The reason of the failure was found: {}", why(failure))
         }
         Event::Diagnosed { failure: None, .. } => "A search for the reason of the failure found nothing.".to_owned(),
+        Event::OutputsKept { outputs } => kept(outputs),
+        Event::KeepFailed { failure, outlook } => {
+            let then = match outlook {
+                KeepOutlook::TryAgain => "",
+                KeepOutlook::NewUrl => " A new URL is needed.",
+                KeepOutlook::GiveUp => " It is not tried again.",
+            };
+            format!("Not all outputs could be kept: {}{then}", why(failure))
+        }
         Event::CancelAsked => "Somebody asked to cancel it.".to_owned(),
         Event::CancelAnswered { accepted: true, .. } => "The service took the wish to cancel.".to_owned(),
         Event::CancelAnswered { accepted: false, reason } => {
@@ -103,6 +113,14 @@ fn accepted(task: &TaskRecord, terms: &Terms) -> String {
         exactly_once_text(terms.exactly_once),
         terms.deadline_at
     )
+}
+
+fn kept(outputs: &[KeptOutput]) -> String {
+    let one = |output: &KeptOutput| {
+        let Kept { key, bytes, mime, .. } = &output.kept;
+        format!("output {} as {key} ({mime}, {bytes} bytes)", output.order)
+    };
+    format!("Kept {}.", outputs.iter().map(one).collect::<Vec<_>>().join(", "))
 }
 
 fn reported(witness: Witness, report: &RunReport) -> String {

@@ -41,6 +41,8 @@ pub struct Case {
     pub file: bool,
     /// Is the task cancelled once it runs?
     pub cancel: bool,
+    /// Is it completed only when its outputs are kept?
+    pub custody: bool,
     /// What else the service does wrong.
     pub fault: fn(Misbehaviour) -> Misbehaviour,
     pub end: End,
@@ -49,7 +51,7 @@ pub struct Case {
 impl Case {
     /// Without a single webhook, and never cancelled.
     pub fn new(halts: &'static [&'static str], machine: Machine, end: End) -> Self {
-        Self { halts, machine, hooks: false, file: false, cancel: false, fault: |well| well, end }
+        Self { halts, machine, hooks: false, file: false, cancel: false, custody: false, fault: |well| well, end }
     }
 
     pub fn dies_at(&self, point: &str) -> bool {
@@ -79,6 +81,9 @@ impl Case {
         scene.file = self.file;
         if self.end == End::TimedOut {
             scene.set("STATIONTHIS_TASK_DEADLINE_S", "2");
+        }
+        if self.custody {
+            scene.set("STATIONTHIS_CUSTODY", "true");
         }
         scene.play(&format!("{self:?}"), self.act(&scene)).await
     }

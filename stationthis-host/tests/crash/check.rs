@@ -32,6 +32,9 @@ pub async fn all(case: &Case, scene: &Scene, id: &str) -> UsageBasis {
         assert!(state.counters.webhooks > 0, "{case:?}: a webhook was answered and is lost");
     }
 
+    if case.custody {
+        in_custody(case, scene, task);
+    }
     if case.end == End::RunFailed {
         let reason = state.status_reason.as_ref().unwrap();
         assert!(reason.message.contains(") failed: "), "{case:?}: the engine's own reason is missing: {reason:?}");
@@ -67,6 +70,21 @@ pub async fn all(case: &Case, scene: &Scene, id: &str) -> UsageBasis {
             assert_eq!(state.cost_usd.unwrap().to_string(), "0.000000000", "{case:?}");
             state.settlement.as_ref().unwrap().basis
         }
+    }
+}
+
+/// Each output is where its record says, whole and alone, and was fetched once.
+fn in_custody(case: &Case, scene: &Scene, task: &TaskRecord) {
+    for output in &task.state.outputs {
+        let kept = output.custody.as_ref().unwrap_or_else(|| panic!("{case:?}: in no custody: {output:?}"));
+        let path = scene.data().join("outputs").join(&kept.key);
+        let content = std::fs::read(&path).unwrap();
+        assert_eq!(blake3::hash(&content).to_hex().to_string(), kept.blake3, "{case:?}");
+        assert_eq!(content.len() as u64, kept.bytes, "{case:?}");
+        let beside = std::fs::read_dir(path.parent().unwrap()).unwrap().count();
+        assert_eq!(beside, task.state.outputs.len(), "{case:?}: something half written is left");
+        let address = reqwest::Url::parse(output.url.as_deref().unwrap()).unwrap();
+        assert_eq!(scene.books().count_requests("GET", address.path()), 1, "{case:?}: fetches");
     }
 }
 

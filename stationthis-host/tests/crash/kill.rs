@@ -94,6 +94,13 @@ async fn a_kill_between_a_file_and_its_submission_submits_once_or_never() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_kill_between_the_fetch_of_an_output_and_its_commit_keeps_it_once() {
+    let halts: [&[&str]; 3] =
+        [&["before:outputsKept"], &["after:outputsKept"], &["after:reported", "before:outputsKept"]];
+    play(halts.map(|halts| Case { custody: true, ..Case::new(halts, Machine::Serverless, End::Completed) })).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wish_to_cancel_outlives_a_kill() {
     let halts: [&[&str]; 4] =
         [&["before:cancelAsked"], &["after:cancelAsked"], &["before:cancelAnswered"], &["after:cancelAnswered"]];

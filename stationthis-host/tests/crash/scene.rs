@@ -193,13 +193,18 @@ impl Scene {
         lines.map(|line| line.split_once("notice_id=").unwrap().1.split(' ').next().unwrap().to_owned()).collect()
     }
 
+    /// The data folder of every host.
+    pub fn data(&self) -> std::path::PathBuf {
+        self.folder.path().join("stationthis-data")
+    }
+
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
     /// What the store holds; no host may be running.
     pub async fn kept(&self) -> Kept {
-        let store = SqliteStore::open(self.folder.path().join("stationthis-data/stationthis.sqlite3")).await.unwrap();
+        let store = SqliteStore::open(self.data().join("stationthis.sqlite3")).await.unwrap();
         let tasks = store.list(&TaskQuery::default()).await.unwrap().tasks;
         let events = store.events(&EventQuery::default()).await.unwrap();
         let days = Duration::from_secs(3 * 24 * 3600);

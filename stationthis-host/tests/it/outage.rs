@@ -12,7 +12,7 @@ async fn a_restart_without_the_service_serves_the_stored_catalogue_and_says_so()
     let mut config = config(&dir);
     config.comfydeploy.api_url = sim.base_url();
     config.comfydeploy.api_key = Some(Secret::new("any"));
-    let bench = Bench::over(config.clone(), dir, Service::ComfyDeploy, None).await;
+    let bench = Bench::over(config.clone(), dir, Service::Configured, None).await;
     bench.app.station().refresh().await.unwrap();
     let (status, ready) = bench.get("/readyz").await;
     assert_eq!(
@@ -22,7 +22,7 @@ async fn a_restart_without_the_service_serves_the_stored_catalogue_and_says_so()
     let dir = bench.close().await;
     sim.shutdown().await;
 
-    let bench = Bench::over(config, dir, Service::ComfyDeploy, None).await;
+    let bench = Bench::over(config, dir, Service::Configured, None).await;
     let (status, tool) = bench.get("/api/internal/tools/sdxl-portrait").await;
     assert_eq!((status.as_u16(), &tool["stale"]), (200, &json!(true)), "served before the service was asked");
     assert_eq!(bench.app.station().refresh().await.unwrap_err().kind(), ErrorKind::Unavailable);
@@ -41,7 +41,7 @@ async fn a_first_start_without_the_service_is_alive_and_not_ready() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     config.comfydeploy.api_url = format!("http://127.0.0.1:{port}/api");
     config.comfydeploy.api_key = Some(Secret::new("any"));
-    let bench = Bench::over(config, dir, Service::ComfyDeploy, None).await;
+    let bench = Bench::over(config, dir, Service::Configured, None).await;
     assert_eq!(bench.app.station().refresh().await.unwrap_err().kind(), ErrorKind::Unavailable);
     let (status, ready) = bench.get("/readyz").await;
     assert_eq!((status.as_u16(), &ready["status"], &ready["store"]), (503, &json!("notReady"), &json!("ok")));

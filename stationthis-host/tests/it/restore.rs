@@ -111,7 +111,7 @@ async fn a_restored_backup_submits_nothing_again_and_settles_each_run_once() {
     let mut config = config(&dir);
     config.comfydeploy.api_url = sim.base_url();
     config.comfydeploy.api_key = Some(Secret::new("any"));
-    let bench = Bench::over(config, dir, Service::ComfyDeploy, None).await;
+    let bench = Bench::over(config, dir, Service::Configured, None).await;
     let caller = bench.app.caller().unwrap();
     for id in &ids {
         caller.wait(*id, Duration::from_secs(30)).await.unwrap();

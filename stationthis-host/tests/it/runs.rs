@@ -127,7 +127,7 @@ async fn a_page_of_tasks_that_hold_pictures_ends_early_for_every_reader() {
         assert_eq!(pages.map(Vec::len), [3, 1]);
         assert!(pages.into_iter().flatten().map(|item| &item[id]).eq(&ids));
     }
-    let desk = Desk::open(&config(&bench.dir), Some(&bench.base), Service::ComfyDeploy).await.unwrap();
+    let desk = Desk::open(&config(&bench.dir), Some(&bench.base), Service::Configured).await.unwrap();
     let filter = TaskFilter { limit: 4, ..TaskFilter::default() };
     let listed = desk.tasks(&filter).await.unwrap();
     assert!(listed.iter().map(|task| json!(task.task_id)).eq(ids), "the command line asks on");

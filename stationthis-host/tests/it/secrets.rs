@@ -130,7 +130,7 @@ async fn types_that_hold_secrets_do_not_print_them() {
     config.telegram.token = Some(Secret::new(TOKEN));
     config.telegram.webhook = true;
     let public_url = Some("http://127.0.0.1:9".to_owned());
-    let app = App::start(&config, Service::ComfyDeploy, public_url).await.unwrap();
+    let app = App::start(&config, Service::Configured, public_url).await.unwrap();
     let caller = CallerId::new("ada").unwrap();
     let keys = ApiKeys::new(app.station().clone());
     let made = keys.create(KeyWish::new(caller.clone()), stationthis_core::Timestamp::now()).await.unwrap();

@@ -85,7 +85,7 @@ impl Scene {
     }
 
     async fn over(dir: TempDir, fake: Fake, sim: SimServer) -> Self {
-        let bench = Bench::over(config(&dir, &fake, &sim), dir, Service::ComfyDeploy, None).await;
+        let bench = Bench::over(config(&dir, &fake, &sim), dir, Service::Configured, None).await;
         bench.app.station().refresh().await.unwrap();
         let stop = CancellationToken::new();
         let (bot, station) = (bench.app.telegram().unwrap().clone(), bench.app.station().clone());

@@ -72,7 +72,7 @@ async fn a_task_shows_the_event_that_led_to_it_until_that_is_pruned() {
     assert_eq!(bench.get(&free).await.1.get("initiatingEvent"), None, "a name of another system's is no event here");
 
     let tomorrow = stationthis_core::Timestamp::now().plus(std::time::Duration::from_secs(48 * 3600));
-    let pruned = stationthis_host::housekeeping::prune(bench.app.station(), 1, tomorrow).await.unwrap();
+    let pruned = stationthis_host::housekeeping::prune(bench.app.station(), None, 1, tomorrow).await.unwrap();
     assert_eq!((pruned.pruned, pruned.events), (2, 1));
     assert_eq!(bench.get(&place).await.0, 404);
 

@@ -125,10 +125,10 @@ impl ChangeRow {
 
 /// See [`TaskStore::insert`](crate::store::TaskStore::insert).
 pub(super) fn insert(conn: &Connection, row: &TaskRow) -> Ran<Inserted> {
-    if let Some(key) = &row.key {
-        if let Some(first) = one(conn, BY_KEY, params![row.caller, key])? {
-            return Ok(Inserted::Duplicate(Box::new(first)));
-        }
+    if let Some(key) = &row.key
+        && let Some(first) = one(conn, BY_KEY, params![row.caller, key])?
+    {
+        return Ok(Inserted::Duplicate(Box::new(first)));
     }
     if let Some(first) = get(conn, row.id)? {
         return Ok(Inserted::Duplicate(Box::new(first)));

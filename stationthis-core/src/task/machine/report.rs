@@ -5,7 +5,7 @@ use crate::error::FailureRecord;
 use crate::task::event::Witness;
 use crate::task::output;
 use crate::task::report::{RunReport, RunStatus};
-use crate::task::state::{Ending, Flag, TaskState, TaskStatus};
+use crate::task::state::{Ending, Flag, Renewal, TaskState, TaskStatus};
 use crate::time::Timestamp;
 
 impl Step {
@@ -29,6 +29,8 @@ impl Step {
                     self.look_into_rival(at);
                 }
             }
+        } else if before.keeping.is_some() {
+            self.reported_while_keeping(witness, report, at);
         } else {
             self.reported_in_time(witness, report, at);
         }
@@ -48,8 +50,8 @@ impl Step {
             self.state.flags.extend([Flag::LateOutputs, Flag::NeedsReview]);
         }
         let agrees = match report.status {
-            RunStatus::Succeeded => self.state.status == TaskStatus::Completed,
-            RunStatus::Failed => self.state.status == TaskStatus::Failed,
+            RunStatus::Succeeded => self.state.status == TaskStatus::Completed || self.gave_up_custody(),
+            RunStatus::Failed => self.state.status == TaskStatus::Failed && !self.gave_up_custody(),
             RunStatus::Cancelled => self.state.status == TaskStatus::Cancelled || self.cancelled_at_deadline(),
             RunStatus::TimedOut => self.state.status == TaskStatus::TimedOut,
             RunStatus::Queued | RunStatus::Running | RunStatus::Unknown => true,
@@ -115,10 +117,15 @@ impl Step {
 
     pub(super) fn poll_failed(&mut self, at: Timestamp) {
         self.state.counters.polls_failed = self.state.counters.polls_failed.saturating_add(1);
-        if !self.state.status.is_terminal() {
-            self.not_confirmed(Witness::Poll);
-            self.look_into_rival(at);
+        if self.state.status.is_terminal() {
+            return;
         }
+        if let Some(keeping) = &mut self.state.keeping {
+            keeping.renewal = Renewal::Unanswered;
+            return;
+        }
+        self.not_confirmed(Witness::Poll);
+        self.look_into_rival(at);
     }
 
     /// Takes the other run that was heard of for ours, and keeps what was heard of the one before: they take turns
@@ -160,7 +167,7 @@ impl Step {
         match report.status {
             RunStatus::Succeeded if !self.state.outputs.is_empty() => {
                 ending.confirmed_at.get_or_insert(at);
-                self.end(TaskStatus::Completed, None, at, false);
+                self.succeeded(at);
             }
             RunStatus::Succeeded => {
                 ending.empty_confirmations = ending.empty_confirmations.saturating_add(1);

@@ -1,3 +1,4 @@
+mod custody;
 mod details;
 mod doubts;
 mod page;
@@ -8,6 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::cost::{Settlement, Usage, UsageBasis};
+use crate::custody::KeepOutlook;
 use crate::money::Usd;
 use crate::task::event::{Event, Resolution, TaskEvent, Witness};
 use crate::task::output::{Output, OutputKind};
@@ -155,6 +157,8 @@ fn table() -> Vec<(&'static str, Event, [S; 10])> {
         ("poll failed", Event::PollFailed { failure: failure("down") }, same),
         ("diagnosed", Event::Diagnosed { failure: Some(failure("runFailed")), nodes: vec![] }, same),
         ("not diagnosed", Event::Diagnosed { failure: None, nodes: vec![] }, same),
+        ("kept", Event::OutputsKept { outputs: vec![] }, same),
+        ("not kept", Event::KeepFailed { failure: failure("full"), outlook: KeepOutlook::GiveUp }, same),
         ("cancel asked", Event::CancelAsked, [Ca, Su, Do, Qu, Ru, Fi, Co, Fa, Ca, Ti]),
         ("cancel answered", Event::CancelAnswered { accepted: true, reason: None }, same),
         ("cancel failed", Event::CancelFailed { failure: failure("down") }, same),

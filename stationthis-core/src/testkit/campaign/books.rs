@@ -1,6 +1,7 @@
 //! The truth: what the hostile provider did, whatever it said.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use rust_decimal::Decimal;
 
@@ -33,6 +34,29 @@ pub(super) struct Run {
     pub(super) resource: Option<&'static str>,
     /// What the provider counts itself.
     pub(super) credits: Option<u32>,
+    /// How long its URLs are good; `None`: for ever.
+    pub(super) urls: Option<Urls>,
+}
+
+/// URLs that end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Urls {
+    /// From the answer that names one.
+    pub(super) life: Duration,
+    /// From then on the service names no new ones.
+    pub(super) gone_at: Timestamp,
+}
+
+impl Urls {
+    /// Where an answer of now names them, they are good until then.
+    fn end(self, now: Timestamp) -> Timestamp {
+        now.min(self.gone_at).plus(self.life)
+    }
+
+    /// From when on none of them is good.
+    pub(super) fn last_end(self) -> Timestamp {
+        self.gone_at.plus(self.life)
+    }
 }
 
 /// Which of its times a provider tells.
@@ -61,6 +85,9 @@ impl Run {
         if status.is_terminal() {
             if self.outputs_at <= now {
                 report.outputs.clone_from(&self.outputs);
+                if let Some(urls) = self.urls {
+                    report.outputs.iter_mut().for_each(|output| sign(output, urls.end(now)));
+                }
             }
             report.usage =
                 self.credits.map(|credits| Usage::of(Unit::Credit, Decimal::from(credits), UsageBasis::Reported));
@@ -82,9 +109,7 @@ impl Run {
                 created_at,
                 queued_at: None,
                 started_at: ended_at.and(started_at),
-                ended_at: created_at
-                    .filter(|_| ended_at.is_some())
-                    .map(|at| at.minus(std::time::Duration::from_secs(1))),
+                ended_at: created_at.filter(|_| ended_at.is_some()).map(|at| at.minus(Duration::from_secs(1))),
             },
         }
     }
@@ -164,6 +189,12 @@ impl Books {
         let nths = self.by_task.get(&task).map_or(&[][..], Vec::as_slice);
         nths.iter().filter_map(|nth| Some((*nth, self.runs.get(*nth)?)))
     }
+}
+
+/// As storages do: the same address with another signature.
+fn sign(output: &mut Output, end: Timestamp) {
+    output.url = output.url.take().map(|url| format!("{url}?until={}", end.as_micros()));
+    output.expires_at = Some(end);
 }
 
 /// The outputs of a run.

@@ -12,6 +12,7 @@ use crate::store::{
 use crate::task::TaskRecord;
 use crate::testkit::campaign::books::Books;
 use crate::testkit::campaign::client::Asked;
+use crate::testkit::campaign::custody::Vault;
 use crate::testkit::campaign::provider::Outside;
 use crate::testkit::campaign::receiver::Told;
 
@@ -76,6 +77,11 @@ impl<'a> Evidence<'a> {
     /// The truth.
     pub(super) fn books(&self) -> MutexGuard<'_, Books> {
         self.outside.books()
+    }
+
+    /// What is in custody.
+    pub(super) fn vault(&self) -> MutexGuard<'_, Vault> {
+        self.outside.vault()
     }
 
     pub(super) fn events_of(&self, id: TaskId) -> &[StoredEvent] {

@@ -5,6 +5,7 @@ mod callers_apart;
 mod completed_only_after_poll;
 mod costs_as_the_books_say;
 mod ends_as_the_run_did;
+mod kept_before_completed;
 mod no_task_past_deadline;
 mod notices_delivered_or_dead;
 mod outputs_kept;
@@ -19,7 +20,7 @@ use crate::testkit::campaign::outcome::Violation;
 /// One invariant: a sentence for each place where it does not hold.
 type Check = fn(&Evidence<'_>) -> Vec<String>;
 
-const ALL: [(&str, Check); 12] = [
+const ALL: [(&str, Check); 13] = [
     ("at_most_one_submission", at_most_one_submission::check),
     ("terminal_once", terminal_once::check),
     ("settled_once", settled_once::check),
@@ -32,6 +33,7 @@ const ALL: [(&str, Check); 12] = [
     ("completed_only_after_poll", completed_only_after_poll::check),
     ("ends_as_the_run_did", ends_as_the_run_did::check),
     ("outputs_kept", outputs_kept::check),
+    ("kept_before_completed", kept_before_completed::check),
 ];
 
 /// Every violation of every invariant.

@@ -85,6 +85,10 @@ pub struct Figures {
     pub notices_arrived: u64,
     /// Notices that were given up.
     pub notices_dead: u64,
+    /// Outputs that are in custody.
+    pub outputs_kept: u64,
+    /// Tasks whose custody was given up.
+    pub not_kept: u64,
     /// Events.
     pub events: u64,
     /// How late each end was found that polls found.
@@ -135,6 +139,8 @@ impl Figures {
             (&mut self.hooks_refused, other.hooks_refused),
             (&mut self.notices_arrived, other.notices_arrived),
             (&mut self.notices_dead, other.notices_dead),
+            (&mut self.outputs_kept, other.outputs_kept),
+            (&mut self.not_kept, other.not_kept),
             (&mut self.events, other.events),
         ];
         for (sum, part) in pairs {
@@ -182,6 +188,8 @@ impl Figures {
             let state = &task.state;
             *figures.ends.entry(state.status.to_string()).or_default() += 1;
             figures.needs_review += u64::from(state.needs_review());
+            figures.outputs_kept += state.outputs.iter().filter(|output| output.custody.is_some()).count() as u64;
+            figures.not_kept += u64::from(state.status_reason.as_ref().is_some_and(|reason| reason.code == "notKept"));
             figures.cost_unknown += u64::from(state.cost_usd.is_none());
             let run = state.run_id.as_ref().and_then(|run| books.runs.get(books.nth(&task.provider_id, run)?));
             let end = run.and_then(|run| run.ended_at);

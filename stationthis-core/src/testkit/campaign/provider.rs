@@ -16,8 +16,10 @@ use crate::provider::{
 };
 use crate::secret::Secret;
 use crate::task::report::{RunReport, RunStatus};
-use crate::testkit::campaign::books::{Books, Run, Tells, outputs_of};
+use crate::testkit::campaign::books::{Books, Run, Tells, Urls, outputs_of};
+use crate::testkit::campaign::custody::Vault;
 use crate::testkit::campaign::hooks;
+use crate::testkit::campaign::rng::Rng;
 use crate::testkit::campaign::scenario::Scenario;
 use crate::time::{Clock, Timestamp, TokioClock};
 use crate::tool::{CostingModel, ExactlyOnce, Execution, ToolDefinition};
@@ -81,15 +83,21 @@ pub(super) struct Outside {
     pub(super) scenario: Scenario,
     pub(super) clock: TokioClock,
     books: Mutex<Books>,
+    vault: Mutex<Vault>,
 }
 
 impl Outside {
     pub(super) fn new(scenario: Scenario, clock: TokioClock, books: Books) -> Self {
-        Self { scenario, clock, books: Mutex::new(books) }
+        let vault = Mutex::new(Vault::new(scenario.seed));
+        Self { scenario, clock, books: Mutex::new(books), vault }
     }
 
     pub(super) fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn vault(&self) -> MutexGuard<'_, Vault> {
+        self.vault.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -265,6 +273,7 @@ impl HostileProvider {
         let lag = if rng.chance(50) { rng.millis(0, 2000) } else { Duration::ZERO };
         let skew_ms = i64::try_from(rng.below(6001)).unwrap_or(0) - 3000;
         let outputs_at = ended_at.unwrap_or(started_at).plus(lag);
+        let urls = self.outside.scenario.keep_faults.and_then(|_| urls(&mut books.rng, outputs_at));
         let provider = self.id.clone();
         Run {
             id,
@@ -280,6 +289,7 @@ impl HostileProvider {
             skew_ms,
             resource,
             credits,
+            urls,
         }
     }
 
@@ -327,6 +337,13 @@ impl HostileProvider {
         }
         (quick, answer)
     }
+}
+
+/// Half of the runs have URLs that end within minutes, and some of them are soon not renewed.
+fn urls(rng: &mut Rng, shown_at: Timestamp) -> Option<Urls> {
+    let (some, life, soon) = (rng.chance(500), rng.millis(15_000, 180_000), rng.chance(150));
+    let gone_at = if soon { shown_at.plus(rng.millis(0, 60_000)) } else { shown_at.plus(Duration::from_secs(86_400)) };
+    some.then_some(Urls { life, gone_at })
 }
 
 /// No answer came: it may have happened.

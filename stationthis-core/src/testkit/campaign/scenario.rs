@@ -22,6 +22,8 @@ pub struct Scenario {
     pub odd_runs: u32,
     /// Writes of a thousand that the store refuses for the moment, half of them after they were made all the same.
     pub store_faults: u32,
+    /// Attempts of a thousand to take an output into custody that go wrong; `None`: there is no custody.
+    pub keep_faults: Option<u32>,
     /// When the process dies.
     pub crashes: Crashes,
 }
@@ -59,19 +61,30 @@ pub enum Crashes {
 
 impl Scenario {
     /// Everything goes wrong: 30 % of the webhooks are lost, 20 % doubled, 10 % forged, 10 % reordered, and the process
-    /// dies at 1 % of its writes.
+    /// dies at 1 % of its writes. Every third world has custody.
     #[must_use]
     pub const fn hostile(seed: u64, tasks: u32) -> Self {
         let hooks = HookShares { lost: 300, doubled: 200, forged: 100, reordered: 100, lying: 80 };
         let (callers, crashes) = (5, Crashes::PerMille(10));
-        Self { seed, tasks, callers, hooks, call_faults: 250, odd_runs: 120, store_faults: 4, crashes }
+        let keep_faults = if seed % 3 == 2 { Some(250) } else { None };
+        Self { seed, tasks, callers, hooks, call_faults: 250, odd_runs: 120, store_faults: 4, keep_faults, crashes }
     }
 
     /// No webhook arrives and everything else goes well: how soon do polls alone find the end?
     #[must_use]
     pub const fn unheard(seed: u64, tasks: u32) -> Self {
         let hooks = HookShares { lost: 1000, doubled: 0, forged: 0, reordered: 0, lying: 0 };
-        Self { seed, tasks, callers: 5, hooks, call_faults: 0, odd_runs: 0, store_faults: 0, crashes: Crashes::Never }
+        Self {
+            seed,
+            tasks,
+            callers: 5,
+            hooks,
+            call_faults: 0,
+            odd_runs: 0,
+            store_faults: 0,
+            keep_faults: None,
+            crashes: Crashes::Never,
+        }
     }
 
     /// As [`hostile`](Self::hostile), with this in place of the random crashes.

@@ -17,6 +17,7 @@ use crate::task::policy::Policy;
 use crate::testkit::campaign::OpenStore;
 use crate::testkit::campaign::books::Books;
 use crate::testkit::campaign::client::{self, Asked};
+use crate::testkit::campaign::custody::HostileCustody;
 use crate::testkit::campaign::hooks::{self, HookPlan, PUBLIC_URL};
 use crate::testkit::campaign::provider::{Class, HostileProvider, Outside};
 use crate::testkit::campaign::receiver::{CampaignNotifier, Receivers};
@@ -286,6 +287,9 @@ impl World {
                     .policy(policy())
                     .notifier(Arc::new(CampaignNotifier(receivers)))
                     .instance(INSTANCE);
+                if let Some(faults) = outside.scenario.keep_faults {
+                    builder = builder.custody(Arc::new(HostileCustody { outside: outside.clone(), faults }));
+                }
                 for class in Class::ALL {
                     builder = builder.provider(Arc::new(HostileProvider::new(class, outside.clone())?));
                 }
@@ -422,6 +426,8 @@ pub(super) fn policy() -> Policy {
     Policy {
         queue_allowance: Duration::from_secs(300),
         finalizing_deadline: Duration::from_secs(900),
+        keep_timeout: Duration::from_secs(60),
+        custody_deadline: Duration::from_secs(900),
         default_notify: Vec::new(),
         ..Policy::default()
     }

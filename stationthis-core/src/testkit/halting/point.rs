@@ -69,6 +69,10 @@ pub enum HaltStep {
     PollFailed,
     /// [`Event::Diagnosed`].
     Diagnosed,
+    /// [`Event::OutputsKept`].
+    OutputsKept,
+    /// [`Event::KeepFailed`].
+    KeepFailed,
     /// [`Event::CancelAsked`].
     CancelAsked,
     /// [`Event::CancelAnswered`].
@@ -116,6 +120,8 @@ impl From<&Event> for HaltStep {
             Event::WebhookUnreadable { .. } => Self::WebhookUnreadable,
             Event::PollFailed { .. } => Self::PollFailed,
             Event::Diagnosed { .. } => Self::Diagnosed,
+            Event::OutputsKept { .. } => Self::OutputsKept,
+            Event::KeepFailed { .. } => Self::KeepFailed,
             Event::CancelAsked => Self::CancelAsked,
             Event::CancelAnswered { .. } => Self::CancelAnswered,
             Event::CancelFailed { .. } => Self::CancelFailed,

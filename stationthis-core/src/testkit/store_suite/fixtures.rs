@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
 use crate::cost::{PinnedRate, Quote, RateKey, Receipts, Settlement, Unit, Usage, UsageBasis};
+use crate::custody::{KeepOutlook, Kept};
 use crate::error::FailureRecord;
 use crate::id::{CallerId, IdempotencyKey, NoticeId, ProviderId, RunId, TaskId, ToolId};
 use crate::json_doc::JsonDoc;
@@ -23,8 +24,8 @@ use crate::task::output::{Output, OutputKind};
 use crate::task::policy::Policy;
 use crate::task::report::{NodeTime, Progress, RunStatus, RunTimes};
 use crate::task::state::{
-    CancelOutcome, CancelState, CancelledBy, Counters, Doubt, Ending, Flag, Reconciled, StepTimes, TaskState,
-    TaskStatus,
+    CancelOutcome, CancelState, CancelledBy, Counters, Doubt, Ending, Flag, Keeping, Reconciled, Renewal, StepTimes,
+    TaskState, TaskStatus,
 };
 use crate::task::terms::{Rules, Terms};
 use crate::time::Timestamp;
@@ -107,6 +108,15 @@ fn sent_file() -> SentFile {
     }
 }
 
+fn keeping() -> Keeping {
+    Keeping {
+        attempts: 2,
+        failure: Some(FailureRecord::new("keepFailed", "The disk is full.")),
+        outlook: KeepOutlook::NewUrl,
+        renewal: Renewal::Answered,
+    }
+}
+
 fn full_state() -> TaskState {
     let failure = FailureRecord { http_status: Some(502), ..FailureRecord::new("x", "It broke.").with_detail("so") };
     TaskState {
@@ -131,6 +141,7 @@ fn full_state() -> TaskState {
         can_diagnose: true,
         can_cancel: true,
         immediate: true,
+        custody: true,
         expected_ms: Some(25_000),
         rules: Rules::of(&Policy::default()),
         submit_attempts: 2,
@@ -154,6 +165,7 @@ fn full_state() -> TaskState {
             failure: Some(failure),
             diagnosed: true,
         }),
+        keeping: Some(keeping()),
         cancel: Some(CancelState {
             asked_at: at(5),
             by: CancelledBy::Deadline,
@@ -200,15 +212,12 @@ fn full_state() -> TaskState {
             settlement: Settlement::known(Usd::from_nanos(1_011_000), UsageBasis::ProviderRun),
         }),
         flags: BTreeSet::from([Flag::NeedsReview, Flag::LateOutputs]),
-        counters: Counters {
-            webhooks: 4,
-            webhooks_kept: 3,
-            webhooks_ignored: 1,
-            polls: 9,
-            polls_failed: 1,
-            unknown_statuses: 2,
-        },
+        counters: counters(),
     }
+}
+
+fn counters() -> Counters {
+    Counters { webhooks: 4, webhooks_kept: 3, webhooks_ignored: 1, polls: 9, polls_failed: 1, unknown_statuses: 2 }
 }
 
 fn outputs() -> Vec<Output> {
@@ -219,6 +228,7 @@ fn outputs() -> Vec<Output> {
             node_id: Some("9".to_owned()),
             output_id: Some("result".to_owned()),
             expires_at: Some(at(900)),
+            custody: Some(Kept::new("host/caller/0.png", "cafe", 4, "image/png", at(6))),
             ..Output::file(OutputKind::Image, "https://files.example/a.png?sig=1")
         },
         Output { order: 1, ..Output::text("done") },

@@ -80,6 +80,7 @@ fn sentence(kind: &ValidationErrorKind, value: &Value) -> String {
         Kind::MaxProperties { limit } => format!("must have at most {limit} fields; it has {}", entries(value)),
         Kind::MinProperties { limit } => format!("must have at least {limit} fields; it has {}", entries(value)),
         Kind::UniqueItems => "must not have the same entry twice".to_owned(),
+        Kind::FalseSchema => "must not be given together with the other inputs".to_owned(),
         Kind::Contains => "does not have an entry that it must have".to_owned(),
         Kind::Constant { expected_value } => format!("must be {}; it is {is}", shown(expected_value)),
         Kind::Enum { options } => format!("must be one of {}; it is {is}", listed(options)),

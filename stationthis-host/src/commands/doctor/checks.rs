@@ -1,5 +1,6 @@
 //! The checks, from the configuration outwards.
 
+use stationthis_core::registry::ProviderStatus;
 use stationthis_core::store::SqliteStore;
 use stationthis_core::tool::Visibility;
 use stationthis_core::{Error, ErrorKind};
@@ -8,6 +9,7 @@ use super::{Check, Outcome, public_url};
 use crate::app::{self, Service, data_folder};
 use crate::config::{Config, Unpriced};
 use crate::data_dir::{DataDir, database_in};
+use crate::outgoing::GuardedClient;
 
 /// The most unpriced tools that are named.
 const NAMED_MAX: usize = 5;
@@ -18,6 +20,7 @@ pub(super) async fn all(config: &Config, sim: bool) -> Vec<Check> {
     let folder = app::data_dir(config, sim);
     checks.push(holder(config, sim, &folder));
     checks.push(store(config, sim, &folder).await);
+    checks.push(custody(config, sim).await);
     checks.extend(service(config, sim).await);
     checks.push(public_url::check(config, sim, folder.ok()).await);
     checks
@@ -61,10 +64,26 @@ async fn store(config: &Config, sim: bool, folder: &Result<DataDir, Error>) -> C
     }
 }
 
-/// Whether the service answers with this key, and whether what it has can be priced.
-async fn service(config: &Config, sim: bool) -> [Check; 2] {
-    let service = if sim { Service::simulator(None) } else { Service::ComfyDeploy };
-    let unknown = |failed: Check| [failed, Check::new("prices", Outcome::Skipped, "The tools are not known.")];
+/// Whether outputs can be kept and given back.
+async fn custody(config: &Config, sim: bool) -> Check {
+    let name = "custody";
+    let client = GuardedClient::new(app::guard(config));
+    let opened = client.and_then(|client| app::custody(config, &data_folder(config, sim), name.to_owned(), client));
+    let custody = match opened {
+        Ok(Some(custody)) => custody,
+        Ok(None) => return Check::new(name, Outcome::Ok, "Outputs stay where their services have them."),
+        Err(error) => return Check::failed(name, &error),
+    };
+    match custody.check().await {
+        Ok(()) => Check::new(name, Outcome::Ok, "Outputs can be kept, and read again."),
+        Err(error) => Check::failed(name, &error),
+    }
+}
+
+/// Whether each service answers with its key, and whether what they have can be priced.
+async fn service(config: &Config, sim: bool) -> Vec<Check> {
+    let service = if sim { Service::simulator(None) } else { Service::Configured };
+    let unknown = |failed: Check| vec![failed, Check::new("prices", Outcome::Skipped, "The tools are not known.")];
     let (station, server) = match app::trial(config, service).await {
         Ok(trial) => trial,
         Err(error) => return unknown(Check::failed("service", &error)),
@@ -80,18 +99,38 @@ async fn service(config: &Config, sim: bool) -> [Check; 2] {
     let admin = station.admin();
     let listed: Vec<_> =
         snapshot.tools().iter().filter(|tool| tool.definition().visibility == Visibility::Listed).collect();
-    let answered = format!("It answers with this key, and has {} tools.", listed.len());
-    let warnings: Vec<&String> = snapshot.providers().iter().flat_map(|provider| &provider.warnings).collect();
-    let service = match warnings.split_first() {
+    let is_alone = snapshot.providers().len() == 1;
+    let mut checks: Vec<Check> = snapshot
+        .providers()
+        .iter()
+        .map(|provider| {
+            let of_it = listed.iter().filter(|tool| tool.definition().provider_id == provider.provider_id).count();
+            let mut check = answer(provider, of_it);
+            if !is_alone {
+                check.message = format!("{}: {}", provider.provider_id, check.message);
+            }
+            check
+        })
+        .collect();
+    let unpriced: Vec<&str> =
+        listed.iter().filter(|tool| admin.rate(tool).is_err()).map(|tool| tool.definition().slug.as_str()).collect();
+    checks.push(prices(config, listed.len(), &unpriced));
+    checks
+}
+
+/// What one provider answered.
+fn answer(provider: &ProviderStatus, tools: usize) -> Check {
+    if let Some(failure) = &provider.error {
+        return Check::new("service", Outcome::Failed, failure.message.clone());
+    }
+    let answered = format!("It answers with this key, and has {tools} tools.");
+    match provider.warnings.split_first() {
         None => Check::new("service", Outcome::Ok, answered),
         Some((first, rest)) => {
             let more = if rest.is_empty() { String::new() } else { format!(" ({} more)", rest.len()) };
             Check::new("service", Outcome::Warning, format!("{answered} It is odd that: {first}{more}"))
         }
-    };
-    let unpriced: Vec<&str> =
-        listed.iter().filter(|tool| admin.rate(tool).is_err()).map(|tool| tool.definition().slug.as_str()).collect();
-    [service, prices(config, listed.len(), &unpriced)]
+    }
 }
 
 fn prices(config: &Config, tools: usize, unpriced: &[&str]) -> Check {

@@ -33,7 +33,8 @@ fn documented() -> Vec<Entry> {
     for line in DEFAULTS.lines() {
         let bare = line.strip_prefix("# ").unwrap_or(line);
         let named = bare.split_once(" = ").filter(|(key, _)| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
-        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+        // A section of which there may be several, or none, is commented out as an example.
+        if let Some(name) = bare.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
             section = format!("{name}.");
             let text = std::mem::take(&mut text);
             entries.push(Entry { key: section.clone(), value: String::new(), has_default: false, text });
@@ -54,7 +55,7 @@ fn fields(section: &str) -> Vec<String> {
     let mut table: Table = toml::from_str(DEFAULTS).unwrap();
     let mut within = &mut table;
     for name in section.split('.').filter(|name| !name.is_empty()) {
-        within = within.get_mut(name).unwrap().as_table_mut().unwrap();
+        within = within.entry(name).or_insert_with(|| Table::new().into()).as_table_mut().unwrap();
     }
     within.insert("no_such_key".to_owned(), Value::Boolean(true));
     let error = table.try_into::<Config>().unwrap_err();
@@ -65,10 +66,16 @@ fn fields(section: &str) -> Vec<String> {
 #[test]
 fn the_file_of_defaults_has_the_keys_of_the_type() {
     let entries = documented();
-    let mut listed: Vec<_> = entries.iter().map(|entry| entry.key.trim_end_matches('.').to_owned()).collect();
+    // A section stands for the key that holds it.
+    let place = |entry: &Entry| match entry.key.strip_suffix('.') {
+        Some(section) => section.split('.').next().unwrap().to_owned(),
+        None => entry.key.clone(),
+    };
+    let mut listed: Vec<_> = entries.iter().map(place).collect();
     let sections = entries.iter().filter(|entry| entry.key.ends_with('.')).map(|entry| entry.key.clone());
     let mut known: Vec<_> = std::iter::once(String::new()).chain(sections).flat_map(|s| fields(&s)).collect();
     listed.sort();
+    listed.dedup();
     known.sort();
     assert_eq!(listed, known);
     let named = |entry: &Entry| {
@@ -76,7 +83,9 @@ fn the_file_of_defaults_has_the_keys_of_the_type() {
             entry.text.split_once("\nEnvironment: ").map(|(_, rest)| rest.split(['.', '\n']).next().unwrap());
         Some((variable?.to_owned(), entry.key.clone()))
     };
-    let keys = entries.iter().filter(|entry| !entry.key.ends_with('.'));
+    // Of a section with a name of the operator's choice, no variable can be for every key.
+    let is_chosen = |entry: &&Entry| entry.key.starts_with("providers.") && named(entry).is_none();
+    let keys = entries.iter().filter(|entry| !entry.key.ends_with('.') && !is_chosen(entry));
     let mut named: Vec<_> =
         keys.map(|entry| named(entry).unwrap_or_else(|| panic!("no variable: {}", entry.key))).collect();
     let mut read = VARIABLES.map(|(variable, key)| (variable.to_owned(), key.to_owned()));
@@ -96,10 +105,11 @@ fn the_page_of_settings_is_what_the_defaults_say() {
             }
             continue;
         }
-        let (what, set_by) = text.split_once("Environment: ").unwrap();
+        let (what, set_by) = text.split_once("Environment: ").unwrap_or((text.as_str(), ""));
         let set_by = set_by.trim().trim_end_matches('.').replace(". Flag: ", "`, flag `");
+        let set_by = if set_by.is_empty() { set_by } else { format!(" · variable `{set_by}`") };
         let value = if has_default { format!("Default: `{value}`") } else { format!("No default; such as `{value}`") };
-        write!(now, "\n### `{key}`\n\n{value} · variable `{set_by}`\n\n{what}").unwrap();
+        write!(now, "\n### `{key}`\n\n{value}{set_by}\n\n{what}").unwrap();
     }
     // After a wanted change: UPDATE=1 cargo test -p stationthis-host page_of_settings
     if std::env::var_os("UPDATE").is_some() {

@@ -5,7 +5,7 @@ use stationthis_comfydeploy::sim::SimTiming;
 
 use super::{ANA, Scene};
 
-const DOCS: &str = include_str!("../../../../docs/telegram.md");
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/telegram.md");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_is_as_the_docs_show_it() {
@@ -28,7 +28,8 @@ async fn a_conversation_is_as_the_docs_show_it() {
     scene.ask(ana, ANA, "what else?").await;
 
     let text = plain(&scene.fake.state().world.transcript());
-    let shown = DOCS.split("```text\n").nth(1).and_then(|rest| rest.split("\n```").next()).unwrap_or_default();
+    let page = std::fs::read_to_string(PAGE).unwrap();
+    let shown = page.split("```text\n").nth(1).and_then(|rest| rest.split("\n```").next()).unwrap_or_default();
     assert!(shown == text.trim_end(), "docs/telegram.md shows another conversation than this:\n{text}");
     scene.end().await;
 }

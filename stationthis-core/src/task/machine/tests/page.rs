@@ -49,7 +49,7 @@ fn transitions() -> String {
         moving.insert(name);
     }
     let still: Vec<_> = still.difference(&moving).map(|name| format!("`{name}`")).collect();
-    write!(text, "\n\nThese move no task by themselves: {}.", still.join(", ")).unwrap();
+    write!(text, "\n\nThese move none of them: {}.", still.join(", ")).unwrap();
     text
 }
 

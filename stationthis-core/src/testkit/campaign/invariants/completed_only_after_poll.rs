@@ -12,9 +12,10 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
         if task.state.status != TaskStatus::Completed {
             continue;
         }
+        let confirmed_at = task.state.ending.as_ref().and_then(|ending| ending.confirmed_at);
         let polled = evidence.events_of(*id).iter().any(|stored| match &stored.event.what {
             Event::Reported { witness: Witness::Poll, report } => {
-                report.status == RunStatus::Succeeded && Some(stored.event.at) == task.state.times.ended_at
+                report.status == RunStatus::Succeeded && Some(stored.event.at) == confirmed_at
             }
             _ => false,
         });

@@ -29,6 +29,8 @@ fn wrong(task: &TaskRecord, books: &Books) -> Option<String> {
     let right = match (state.status, code) {
         (TaskStatus::Completed, _) => truth == Some(RunStatus::Succeeded),
         (TaskStatus::Failed, "noOutput") => truth == Some(RunStatus::Succeeded) && run.is_some_and(shows_nothing),
+        // A person is told: the run ended well.
+        (TaskStatus::Failed, "notKept") => truth == Some(RunStatus::Succeeded) && state.needs_review(),
         // Nothing was made: said only of what provably was not.
         (TaskStatus::Failed, "notSubmitted" | "refused") => run.is_none(),
         (TaskStatus::Failed, _) => truth == Some(RunStatus::Failed),

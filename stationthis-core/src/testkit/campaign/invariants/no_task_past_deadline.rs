@@ -1,9 +1,11 @@
-//! Every task ended by its deadline; by a second one, counted from the report, where an end was reported.
+//! Every task ended by its deadline; by a second one, counted from the report, where an end was reported, and by a third one,
+//! counted from its confirmation, where custody was agreed.
 
 use std::time::Duration;
 
 use crate::testkit::campaign::evidence::Evidence;
 use crate::testkit::campaign::world::{DOWN_MAX, policy};
+use crate::time::Timestamp;
 
 /// What a deadline cannot know: that nobody is there to keep it (a process is down, and once more while it starts
 /// again), and that a call is under way, under its lease.
@@ -21,7 +23,8 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
             continue;
         };
         let reported = times.finalizing_at.map(|at| at.plus(policy().finalizing_deadline));
-        let latest = reported.map_or(state.deadline_at, |at| at.max(state.deadline_at)).plus(allowance());
+        let confirmed = state.over_at().filter(|_| state.custody).map(|at| at.plus(policy().custody_deadline));
+        let latest = reported.into_iter().chain(confirmed).fold(state.deadline_at, Timestamp::max).plus(allowance());
         if ended_at > latest {
             broken.push(format!("{id}: it ended {} s too late", ended_at.since(latest).as_secs()));
         }

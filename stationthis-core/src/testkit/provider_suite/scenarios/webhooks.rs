@@ -78,17 +78,22 @@ pub async fn garbage_is_no_webhook(fixture: &dyn ProviderFixture) {
 pub async fn a_forged_signature_is_refused(fixture: &dyn ProviderFixture) {
     let run = submitted(fixture).await;
     let Some(request) = fixture.webhook(&run) else { return };
-    if fixture.provider().capabilities().webhooks != Some(WebhookAuth::ProviderSignature) {
+    let auth = fixture.provider().capabilities().webhooks;
+    if auth == Some(WebhookAuth::TaskUrl) {
         return;
     }
     let unsigned = request.clone().with_headers(Vec::new());
     let other = fixture.webhook(&RunRef { run_id: RunId::new("another-run").unwrap(), ..run }).unwrap();
-    let moved = with_body(&request, other.body);
+    // What is signed says what is meant: the body, or the path and the query that name the task.
+    let moved = match auth {
+        Some(WebhookAuth::RequestSignature) => WebhookRequest { path: format!("{}0", request.path), ..request.clone() },
+        _ => with_body(&request, other.body),
+    };
     let broken = {
         let headers = request.headers.iter().map(|(name, value)| (name.clone(), format!("{value}0"))).collect();
         request.with_headers(headers)
     };
-    for (what, forged) in [("unsigned", unsigned), ("signed for another body", moved), ("broken", broken)] {
+    for (what, forged) in [("unsigned", unsigned), ("signed for another", moved), ("broken", broken)] {
         let error = fixture.provider().read_webhook(&forged).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unauthorized, "{what}: {error}");
     }
