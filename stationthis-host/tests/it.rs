@@ -66,3 +66,6 @@ mod telegram;
 mod terminal;
 #[path = "it/users.rs"]
 mod users;
+#[cfg(feature = "vidu")]
+#[path = "it/vidu.rs"]
+mod vidu;

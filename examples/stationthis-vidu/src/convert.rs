@@ -62,6 +62,17 @@ pub(crate) fn called_back(run: RunId, task: &Task) -> RunReport {
     of_state(run, task)
 }
 
+/// The report of a state query's answer, for programs that look for what cannot be read.
+///
+/// # Errors
+/// `Corrupt` when it is no task.
+#[doc(hidden)]
+pub fn read_state(route: Route, body: &[u8], now: Timestamp) -> Result<RunReport> {
+    let task: Task = serde_json::from_slice(body).map_err(|e| unreadable(Operation::ReadTask, e))?;
+    let run = RunId::new(task.id().unwrap_or("1")).map_err(|e| unreadable(Operation::ReadTask, e))?;
+    Ok(queried(route, &run, &task, now))
+}
+
 fn of_state(run: RunId, task: &Task) -> RunReport {
     let word = task.word().unwrap_or_default();
     let status = status(word, task.error());

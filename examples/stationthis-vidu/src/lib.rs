@@ -66,6 +66,8 @@ mod wire;
 
 pub use catalogue::{CATALOGUE_BYTES_MAX, ToolSheet};
 pub use config::{CHINA_BASE_URL, DEFAULT_BASE_URL, ViduBuilder, ViduConfig};
+#[doc(hidden)]
+pub use convert::read_state;
 pub use details::EndpointDetails;
 pub use provider::{SERVICE_NAME, Vidu};
 pub use route::Route;

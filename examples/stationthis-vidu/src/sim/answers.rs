@@ -1,7 +1,7 @@
 //! The API under `/ent/v2`.
 
 use super::callbacks;
-use super::state::{Shared, SimTask};
+use super::state::{Shared, SimTask, put};
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
@@ -132,7 +132,7 @@ fn created(task: &SimTask) -> Value {
     });
     for name in ["model", "prompt", "duration", "resolution", "aspect_ratio", "off_peak", "payload"] {
         if let Some(value) = task.body.get(name) {
-            answer[name] = value.clone();
+            put(&mut answer, name, value.clone());
         }
     }
     task.write_credits(&mut answer);
@@ -167,7 +167,7 @@ pub(super) async fn cancel(
     if let Err(refused) = checked(&server, &headers) {
         return *refused;
     }
-    if body["id"] != json!(id) {
+    if body.get("id") != Some(&json!(id)) {
         return refusal(400, "FieldInvalid", "id is invalid");
     }
     match server.cancel(&id) {

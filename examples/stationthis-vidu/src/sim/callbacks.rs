@@ -4,6 +4,7 @@ use super::state::{Shared, SimTask};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
+use serde_json::Value;
 use sha2::Sha256;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -36,7 +37,7 @@ pub(super) fn headers(key: &str, url: &str, date: &str) -> Vec<(String, String)>
 
 /// Ends a task and says so, once: the receiver answers before anybody asks, or not at all.
 pub(super) fn send(server: Arc<Shared>, task: &SimTask) {
-    let Some(url) = task.body["callback_url"].as_str().map(str::to_owned) else { return };
+    let Some(url) = task.body.get("callback_url").and_then(Value::as_str).map(str::to_owned) else { return };
     let id = task.id.clone();
     tokio::spawn(async move {
         let body = server.finish(&id).unwrap_or_default().to_string();

@@ -42,7 +42,7 @@ pub(super) async fn finish(
     if let Err(refused) = checked(&server, &headers) {
         return *refused;
     }
-    if server.end_upload(id, body["etag"].as_str().unwrap_or_default()) {
+    if server.end_upload(id, body.get("etag").and_then(Value::as_str).unwrap_or_default()) {
         Json(json!({ "uri": format!("ssupload:?id={id}") })).into_response()
     } else {
         refusal(400, "FieldInvalid", "etag is invalid")

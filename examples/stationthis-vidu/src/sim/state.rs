@@ -156,8 +156,8 @@ impl Shared {
         let inner = self.inner();
         let task = inner.books.tasks.iter().find(|task| task.id == id)?;
         let mut shown = json!({
-            "id": task.id, "state": task.state, "err_code": task.err_code, "payload": task.body["payload"],
-            "bgm": false, "off_peak": task.body["off_peak"] == true, "creations": [],
+            "id": task.id, "state": task.state, "err_code": task.err_code, "payload": task.body.get("payload"),
+            "bgm": false, "off_peak": task.body.get("off_peak") == Some(&Value::Bool(true)), "creations": [],
         });
         task.write_credits(&mut shown);
         if task.state == "success" {
@@ -167,12 +167,13 @@ impl Shared {
                 _ => "mp4",
             };
             let file = |what: &str| format!("{}/outputs/{}{what}?sig=a", self.origin, task.id);
-            shown["creations"] = json!([{
+            let creation = json!({
                 "id": format!("99{}", task.id),
                 "url": file(&format!(".{ending}")),
                 "cover_url": file("-cover.jpg"),
                 "watermarked_url": file(&format!("-wm.{ending}")),
-            }]);
+            });
+            put(&mut shown, "creations", json!([creation]));
         }
         Some(shown)
     }
@@ -216,9 +217,16 @@ impl SimTask {
 
     pub(super) fn write_credits(&self, into: &mut Value) {
         match self.script.credits_as {
-            CreditsAs::Number => into["credits"] = json!(self.credits),
-            CreditsAs::Text => into["credits"] = json!(self.credits.to_string()),
+            CreditsAs::Number => put(into, "credits", json!(self.credits)),
+            CreditsAs::Text => put(into, "credits", json!(self.credits.to_string())),
             CreditsAs::Nothing => {}
         }
+    }
+}
+
+/// Sets a field of an object.
+pub(super) fn put(object: &mut Value, name: &str, value: Value) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert(name.to_owned(), value);
     }
 }
