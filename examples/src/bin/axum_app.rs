@@ -73,11 +73,6 @@ fn shown(task: &TaskRecord) -> Value {
     json!({ "id": task.task_id, "status": task.state.status, "pictures": pictures })
 }
 
-/// One field of an answer.
-fn field(answer: &Value, name: &str) -> Value {
-    answer.get(name).cloned().unwrap_or_default()
-}
-
 #[tokio::main]
 // A field that JSON has not is null.
 #[allow(clippy::print_stdout, clippy::indexing_slicing)]
@@ -106,17 +101,17 @@ async fn main() -> anyhow::Result<()> {
     };
     let wish = json!({ "prompt": "a red fox" });
     let (status, order) = ask(http.post(format!("{here}/pictures")).json(&wish), "session=a1").await?;
-    println!("ordered     {status} {}", field(&order, "status"));
-    let url = format!("{here}/pictures/{}", field(&order, "id").as_str().unwrap_or_default());
+    println!("ordered     {status} {}", order["status"]);
+    let url = format!("{here}/pictures/{}", order["id"].as_str().unwrap_or_default());
     let (status, task) = ask(http.get(&url), "session=a1").await?;
-    println!("its owner   {status} {} {}", field(&task, "status"), field(&task, "pictures"));
+    println!("its owner   {status} {} {}", task["status"], task["pictures"]);
     let (other, problem) = ask(http.get(&url), "session=b2").await?;
-    println!("another     {other} {}", field(&problem, "type"));
+    println!("another     {other} {}", problem["type"]);
     let (nobody, _) = ask(http.get(&url), "session=forged").await?;
     println!("a stranger  {nobody}");
     let (wrong, problem) =
         ask(http.post(format!("{here}/pictures")).json(&json!({ "prompt": 7 })), "session=a1").await?;
-    println!("a mistake   {wrong} {}", field(&problem, "errors"));
+    println!("a mistake   {wrong} {}", problem["errors"]);
     ensure!((status, other, nobody, wrong) == (200, 404, 401, 422), "{status} {other} {nobody} {wrong}");
 
     server.abort();
