@@ -41,6 +41,8 @@ mod notifier;
 mod pace;
 mod piece;
 mod post;
+#[cfg(feature = "testkit")]
+pub mod reading;
 mod render;
 mod request;
 mod serve;

@@ -95,8 +95,8 @@ async fn a_task_is_completed_and_told_of_when_its_outputs_are_kept() {
     assert_eq!(output.url.as_deref(), Some("https://b.example/a.png"), "where it came from");
     let kept = output.custody.as_ref().unwrap();
     assert_eq!((kept.key.clone(), kept.kept_at), (format!("{}/0", done.task_id), done.state.times.ended_at.unwrap()));
-    let asked = shelf.asked.lock().unwrap();
-    assert_eq!((asked[0].task_id, asked[0].caller.clone()), (done.task_id, caller("ada")));
+    let asked = shelf.asked.lock().unwrap()[0].clone();
+    assert_eq!((asked.task_id, asked.caller), (done.task_id, caller("ada")));
     assert_eq!(bench.told().len(), 1);
     // What it costs is what the run took, not what its outputs took to arrive.
     let plain = Bench::new().await;

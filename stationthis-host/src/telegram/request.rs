@@ -58,13 +58,13 @@ pub(crate) fn inputs(tool: &ToolDefinition, words: &str) -> Result<Map<String, V
 
 /// Words, taken apart.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Words {
-    free: String,
-    pairs: Vec<(String, String)>,
+pub(crate) struct Words {
+    pub(crate) free: String,
+    pub(crate) pairs: Vec<(String, String)>,
 }
 
 impl Words {
-    fn read(text: &str, fields: &Fields) -> Self {
+    pub(crate) fn read(text: &str, fields: &Fields) -> Self {
         let mut words = Self::default();
         let mut rest = text.trim();
         // A text that is quoted as a whole means what is between the quotes.

@@ -138,7 +138,7 @@ async fn what_was_kept_and_not_remembered_is_found_again_without_its_url() {
 /// Larger than what is written at a time.
 #[tokio::test]
 async fn a_large_output_is_written_in_parts_and_what_breaks_off_leaves_nothing() {
-    const LARGE: usize = 20 << 20;
+    const LARGE: usize = 12 << 20;
     let stage = Stage::new(32).await;
     let wish = request(picture(&stage.bucket.url("/a.png?sig=1")));
     stage.bucket.set(Conduct::BreaksOff(LARGE));
