@@ -64,6 +64,9 @@ mod telegram;
 #[cfg(target_os = "linux")]
 #[path = "it/terminal.rs"]
 mod terminal;
+#[cfg(feature = "tripo")]
+#[path = "it/tripo.rs"]
+mod tripo;
 #[path = "it/users.rs"]
 mod users;
 #[cfg(feature = "vidu")]
