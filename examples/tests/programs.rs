@@ -7,8 +7,11 @@ use std::process::{Command, Stdio};
 
 /// What a program prints for these arguments and this input; it must end well.
 fn printed(program: &str, arguments: &[&str], input: &str) -> String {
+    // Some keep a file among the temporary ones, where an older version's may be.
+    let folder = tempfile::tempdir().unwrap();
     let mut child = Command::new(program)
         .args(arguments)
+        .env("TMPDIR", folder.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())

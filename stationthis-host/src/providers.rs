@@ -171,8 +171,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("host.toml");
         std::fs::write(&path, file).unwrap();
-        let mut flags = Flags::default();
-        flags.config = Some(path);
+        let flags = Flags { config: Some(path), ..Flags::default() };
         let connected = configured(&Config::load(&flags, &|_| None)?)?;
         Ok(connected.iter().map(|c| format!("{}={} {}", c.provider.id(), c.provider.service_name(), c.url)).collect())
     }

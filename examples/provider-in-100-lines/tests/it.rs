@@ -1,6 +1,6 @@
 //! The contract of a provider, over the service on a loopback port; and a task from its request to its price.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::io;
 use std::sync::{Arc, Mutex};

@@ -186,7 +186,8 @@ mod tests {
     #[test]
     fn what_looks_like_an_error_may_pass_and_what_is_something_else_never_will() {
         use OutputKind as K;
-        let bad: [(K, Option<&str>, &[u8], Retry, &str); 14] = [
+        type Bad<'a> = (K, Option<&'a str>, &'a [u8], Retry, &'a str);
+        let bad: [Bad<'_>; 14] = [
             (K::Image, Some("image/png"), HTML, Retry::Backoff, "a picture is text/html"),
             (K::Image, Some("image/png"), S3, Retry::Backoff, "text/xml"),
             (K::Image, Some("image/png"), b"{\"error\": \"no\"}", Retry::Backoff, "is a text"),

@@ -205,15 +205,29 @@ async fn a_doctor_finds_what_is_wrong() {
             .join(" ")
     };
     let alone = beside(dir.path(), &["doctor", "--sim", "--json"]).await;
-    assert_eq!(outcomes(&alone), "config=ok folder=ok store=ok service=ok prices=warning public url=warning");
+    assert_eq!(
+        outcomes(&alone),
+        "config=ok folder=ok store=ok custody=ok service=ok prices=warning public url=warning"
+    );
     assert_eq!(alone.status.code(), Some(0));
     // Without a key nothing is known of the service.
     let keyless = beside(dir.path(), &["doctor", "--json"]).await;
-    assert_eq!(outcomes(&keyless), "config=ok folder=ok store=ok service=failed prices=skipped public url=warning");
+    assert_eq!(
+        outcomes(&keyless),
+        "config=ok folder=ok store=ok custody=ok service=failed prices=skipped public url=warning"
+    );
     assert_eq!(keyless.status.code(), Some(1));
     std::fs::write(dir.path().join("bad.toml"), "lisen = 1\n").unwrap();
     let broken = beside(dir.path(), &["doctor", "--config", "bad.toml", "--json"]).await;
     assert!(outcomes(&broken).starts_with("config=failed folder=skipped"), "{}", outcomes(&broken));
+
+    // A place for outputs is tried before a task needs it.
+    for (place, outcome) in [("kept", "custody=ok"), ("bad.toml/kept", "custody=failed")] {
+        let custody = format!("[custody]\nenabled = true\nplace = \"{place}\"\n");
+        std::fs::write(dir.path().join("custody.toml"), custody).unwrap();
+        let tried = beside(dir.path(), &["doctor", "--sim", "--json", "--config", "custody.toml"]).await;
+        assert!(outcomes(&tried).contains(outcome), "{place}: {}", outcomes(&tried));
+    }
 
     // Another host answers there than the one of this folder.
     let other = Bench::new().await;

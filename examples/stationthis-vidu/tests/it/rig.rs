@@ -42,6 +42,8 @@ impl Rig {
         let mut policy = Policy::default();
         policy.poll_interval_min = Duration::from_millis(20);
         policy.poll_interval_max = Duration::from_millis(100);
+        // A refusal ends a task at once; a full account is none.
+        policy.submit_attempts_max = 1;
         let station = Station::builder()
             .provider(Arc::new(provider(sim.base_url())))
             .public_url(Some(base))

@@ -114,7 +114,7 @@ async fn what_waits_at_the_service_is_cancelled_and_costs_nothing() {
     rig.close().await;
 }
 
-/// More refusals than any number of attempts: a full account is no fault of the task's.
+/// A full account is no fault of the task's, which has one attempt only.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_account_is_waited_for() {
     let rig = Rig::new("").await;
