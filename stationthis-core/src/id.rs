@@ -60,7 +60,9 @@ impl FromStr for TaskId {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        Uuid::parse_str(text).map(Self).map_err(|e| Error::new(ErrorKind::InvalidInput, "parse task id").with_source(e))
+        Uuid::parse_str(text).map(Self).map_err(|e| {
+            Error::new(ErrorKind::InvalidInput, "parse task id").with_message("A task id is a UUID.").with_source(e)
+        })
     }
 }
 
