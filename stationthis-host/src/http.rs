@@ -68,6 +68,7 @@ mod health;
 mod keys;
 mod limits;
 mod metrics;
+mod mount;
 mod named;
 mod notices;
 mod notify;
