@@ -37,6 +37,8 @@ mod isolation;
 mod keys;
 #[path = "it/metrics.rs"]
 mod metrics;
+#[path = "it/nested.rs"]
+mod nested;
 #[path = "it/operate.rs"]
 mod operate;
 #[path = "it/outage.rs"]
