@@ -47,6 +47,8 @@ mod outage;
 mod outgoing;
 #[path = "it/outputs.rs"]
 mod outputs;
+#[path = "it/own_callers.rs"]
+mod own_callers;
 #[path = "it/parity.rs"]
 mod parity;
 #[path = "it/receiver.rs"]

@@ -76,7 +76,11 @@ pub fn document(tools: &[ToolView]) -> Value {
 
 /// The document as bytes, kept as long as the catalogue and the prices are the same.
 #[derive(Debug, Default)]
-pub(crate) struct OpenApi(Mutex<Option<Arc<Made>>>);
+pub(crate) struct OpenApi {
+    /// Does the application around know callers, so that they have no keys?
+    keyless: bool,
+    made: Mutex<Option<Arc<Made>>>,
+}
 
 #[derive(Debug)]
 struct Made {
@@ -104,18 +108,25 @@ impl Stamp {
 }
 
 impl OpenApi {
+    pub(crate) fn new(keyless: bool) -> Self {
+        Self { keyless, made: Mutex::default() }
+    }
+
     fn get(&self, caller: &Caller, mount: Mount) -> Result<Arc<Made>, Problem> {
         let of = Stamp::of(caller, mount);
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let kept = self.made.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(made) = kept.filter(|made| made.of == of) {
             return Ok(made);
         }
         // Two at once make it twice: cheaper than holding others up behind a lock.
         let mut document = document(&ToolView::all(caller));
         embedded::place(&mut document, &of.2);
+        if self.keyless {
+            embedded::leave_keys_out(&mut document);
+        }
         let body = etag::json(&document)?;
         let made = Arc::new(Made { of, tag: etag::tag_of(&body), body });
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&made));
+        *self.made.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&made));
         Ok(made)
     }
 }
