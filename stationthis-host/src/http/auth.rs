@@ -70,6 +70,9 @@ impl Gate {
         match self.keys.check(token, Timestamp::now()).await? {
             Some(key) => Ok(self.caller(key.caller)),
             // A host without a key of its own too: who shows a key means to be the one whose it is.
+            None if token.is_empty() => {
+                self.refuse("The API key is empty. Where no key is needed, leave out `Authorization`.")
+            }
             None => self.refuse("The API key is wrong, or it has ended."),
         }
     }
