@@ -50,11 +50,13 @@ fn axum_app() {
     check(
         &text,
         &[
-            "ordered     202",
-            "its owner   200 \"completed\" [\"http",
-            "another     404",
-            "a stranger  401",
-            "a mistake   422",
+            "ran         202 /ai/api/internal/tasks/",
+            "its owner   200 \"user-17\" \"completed\" http",
+            "another     404 \"/ai/api/internal/tasks/",
+            "a stranger  401 \"Sign in first.\"",
+            "no operator 403",
+            "ordered     202, and found 200",
+            "a mistake   422 [",
         ],
     );
 }

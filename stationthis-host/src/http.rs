@@ -3,7 +3,8 @@
 //! What is below `/api/internal` needs a caller's API key or is the operator's; what is below `/api/internal/admin` is the
 //! operator's alone. [`ROUTES`] lists every route with its scope.
 //!
-//! [`router`] is the whole of it, to be mounted in an application of your own or served by [`server::serve`].
+//! [`router`] is the whole of it, to be nested in an application of your own, which may say who asks ([`Identify`]), or
+//! served by [`server::serve`].
 //!
 //! | request | answer |
 //! |---|---|
@@ -65,9 +66,11 @@ mod files;
 pub mod frame;
 mod generations;
 mod health;
+mod identify;
 mod keys;
 mod limits;
 mod metrics;
+mod mount;
 mod named;
 mod notices;
 mod notify;
@@ -91,6 +94,7 @@ mod wait;
 mod webhook;
 
 pub use cors::Origin;
+pub use identify::Identify;
 pub use limits::CallerLimits;
 pub(crate) use router::health_router;
 pub use router::{HttpConfig, router, webhook_router};

@@ -37,6 +37,8 @@ mod isolation;
 mod keys;
 #[path = "it/metrics.rs"]
 mod metrics;
+#[path = "it/nested.rs"]
+mod nested;
 #[path = "it/operate.rs"]
 mod operate;
 #[path = "it/outage.rs"]
@@ -45,6 +47,8 @@ mod outage;
 mod outgoing;
 #[path = "it/outputs.rs"]
 mod outputs;
+#[path = "it/own_callers.rs"]
+mod own_callers;
 #[path = "it/parity.rs"]
 mod parity;
 #[path = "it/receiver.rs"]

@@ -76,6 +76,6 @@ pub(crate) async fn operator_only(
         request.extensions_mut().insert(Asker::operator(admin));
         return next.run(request).await;
     }
-    let detail = "This is the operator's alone: a caller's API key does not open it.";
+    let detail = "This is the operator's alone, and not for callers.";
     Problem::new(StatusCode::FORBIDDEN, ErrorKind::Forbidden, detail).into_response()
 }

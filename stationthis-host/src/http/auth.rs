@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 use stationthis_core::station::{Caller, Station};
-use stationthis_core::{ErrorKind, Timestamp};
+use stationthis_core::{CallerId, ErrorKind, Timestamp};
 use subtle::ConstantTimeEq;
 
 use crate::http::asker::Asker;
+use crate::http::identify::Identify;
 use crate::http::limits::Limits;
 use crate::http::problem::Problem;
 use crate::http::router::HttpConfig;
@@ -23,12 +25,16 @@ use crate::keys::ApiKeys;
 /// Without a key the address of the connection is not enough: a web page in a browser on this machine, a name that
 /// resolves to 127.0.0.1, or a tunnel that was opened for webhooks would all come from loopback. So the request must
 /// also be addressed to loopback, not come through a proxy, and not be a page of another site.
+///
+/// Within an application that knows its users, callers are whom it says. The operator comes with the host's own key
+/// alone: what the application lets through from this machine may be anybody's.
 pub(crate) struct Gate {
     station: Station,
     operator: Caller,
     /// The hash, so that comparing takes the same time whatever the lengths.
     operator_key: Option<[u8; 32]>,
     keys: Arc<ApiKeys>,
+    identify: Option<Arc<dyn Identify>>,
     limits: Limits,
 }
 
@@ -40,31 +46,40 @@ impl Gate {
             // Half of the connections stay free of waits, for webhooks and for what is answered at once.
             limits: Limits::new(config.callers, config.server.connections / 2),
             keys,
+            identify: config.identify.clone(),
             station,
         }
     }
 
-    async fn admit(&self, headers: &HeaderMap, uri: &Uri) -> Result<Asker, Problem> {
-        let Some(token) = token(headers) else {
+    async fn admit(&self, request: &Parts) -> Result<Asker, Problem> {
+        let token = token(&request.headers);
+        let operator = || Ok(Asker::operator(self.operator.clone()));
+        if token.zip(self.operator_key.as_ref()).is_some_and(|(token, key)| digest(token).ct_eq(key).into()) {
+            return operator();
+        }
+        if let Some(identify) = &self.identify {
+            // Who is refused here showed no key, so it is not counted as a wrong one.
+            return Ok(self.caller(identify.caller(request).await?));
+        }
+        let Some(token) = token else {
             return match &self.operator_key {
-                None => check_local(headers, uri).map(|()| Asker::operator(self.operator.clone())),
+                None => check_local(&request.headers, &request.uri).and_then(|()| operator()),
                 Some(_) => self.refuse("This host needs an API key: `Authorization: Bearer KEY`."),
             };
         };
-        if self.operator_key.as_ref().is_some_and(|key| bool::from(digest(token).ct_eq(key))) {
-            return Ok(Asker::operator(self.operator.clone()));
-        }
         match self.keys.check(token, Timestamp::now()).await? {
-            Some(key) => {
-                let limits = self.limits.of(&key.caller);
-                Ok(Asker::caller(self.station.as_caller(key.caller), limits))
-            }
+            Some(key) => Ok(self.caller(key.caller)),
             // A host without a key of its own too: who shows a key means to be the one whose it is.
             None if token.is_empty() => {
                 self.refuse("The API key is empty. Where no key is needed, leave out `Authorization`.")
             }
             None => self.refuse("The API key is wrong, or it has ended."),
         }
+    }
+
+    fn caller(&self, id: CallerId) -> Asker {
+        let limits = self.limits.of(&id);
+        Asker::caller(self.station.as_caller(id), limits)
     }
 
     fn refuse(&self, detail: &str) -> Result<Asker, Problem> {
@@ -75,8 +90,11 @@ impl Gate {
 }
 
 /// The layer that asks the [`Gate`], and counts.
-pub(crate) async fn check(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
-    let asker = match gate.admit(request.headers(), request.uri()).await {
+pub(crate) async fn check(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let admitted = gate.admit(&parts).await;
+    let mut request = Request::from_parts(parts, body);
+    let asker = match admitted {
         Ok(asker) => asker,
         Err(problem) => return problem.into_response(),
     };

@@ -19,6 +19,7 @@ use crate::http::about::{About, Answer, Header, LOCATION};
 use crate::http::asker::Asker;
 use crate::http::body::DRAIN_BYTES_MAX;
 use crate::http::download;
+use crate::http::mount::Mount;
 use crate::http::problem::Problem;
 use crate::http::range::Range;
 use crate::http::router::Face;
@@ -52,7 +53,12 @@ struct FileForm {
 }
 
 /// `POST /api/internal/files`: 201 when it is durable.
-pub(crate) async fn keep(asker: Asker, State(face): State<Face>, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn keep(
+    asker: Asker,
+    State(face): State<Face>,
+    mount: Mount,
+    request: Request,
+) -> Result<Response, Problem> {
     let (files, caller) = shelf(&face, &asker)?;
     // A file on its way holds a connection and a file here as long as its sender likes.
     let _place = asker.wait()?;
@@ -67,9 +73,9 @@ pub(crate) async fn keep(asker: Asker, State(face): State<Face>, request: Reques
         return Err(Problem::malformed("One file is sent at a time, and nothing else."));
     }
     let file = incoming.finish(declared.as_deref(), name.as_deref()).await?;
-    let place = HeaderValue::from_str(&format!("/api/internal/files/{}", file.file_id));
+    let place = format!("/api/internal/files/{}", file.file_id);
     let mut response = (StatusCode::CREATED, Json(file)).into_response();
-    place.into_iter().for_each(|place| drop(response.headers_mut().insert(header::LOCATION, place)));
+    mount.locate(&mut response, &place);
     Ok(response)
 }
 

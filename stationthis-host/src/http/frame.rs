@@ -10,6 +10,7 @@ use stationthis_core::{ErrorKind, TaskId};
 use tracing::Instrument;
 use uuid::Uuid;
 
+use crate::http::mount::Mount;
 use crate::http::problem::Problem;
 use crate::http::routes::{ROUTES, Route};
 use crate::http::server::ServerLimits;
@@ -36,24 +37,24 @@ impl RequestTimes {
         Self { any: limits.request_timeout, upload: limits.request_timeout.saturating_add(upload_time) }
     }
 
-    fn of(self, method: &Method, route: Option<&MatchedPath>) -> Duration {
-        let is_it = |known: &Route| {
-            known.about.takes_form()
-                && known.method == method
-                && route.is_some_and(|route| known.path == route.as_str())
-        };
+    fn of(self, method: &Method, route: Option<&MatchedPath>, mount: &Mount) -> Duration {
+        let path = route.and_then(|route| route.as_str().strip_prefix(mount.as_str()));
+        let is_it =
+            |known: &Route| known.about.takes_form() && known.method == method && path.is_some_and(|p| known.path == p);
         if ROUTES.iter().any(is_it) { self.upload } else { self.any }
     }
 }
 
 /// The outermost layer, with the longest a request may take. An id that the client sent is kept when it is harmless, else
 /// one is made.
-pub(crate) async fn surround(State(times): State<RequestTimes>, request: Request, next: Next) -> Response {
+pub(crate) async fn surround(State(times): State<RequestTimes>, mut request: Request, next: Next) -> Response {
     let id = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok()).filter(|id| harmless(id));
     let id = id.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mount = Mount::outermost(request.extensions());
+    let (method, path) = (request.method().clone(), mount.path(request.uri().path()));
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let timeout = times.of(&method, route.as_ref());
+    let timeout = times.of(&method, route.as_ref(), &mount);
+    request.extensions_mut().insert(mount);
     let began = Instant::now();
     // The path only: a query may hold a callback token. The task is named by a handler that knows it.
     let empty = tracing::field::Empty;

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, Request};
-use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,7 @@ use crate::http::about::{About, Answer, IDEMPOTENCY_KEY, LOCATION};
 use crate::http::asker::Asker;
 use crate::http::body;
 use crate::http::frame;
+use crate::http::mount::Mount;
 use crate::http::problem::Problem;
 use crate::http::query;
 use crate::http::run::idempotency_key;
@@ -91,7 +92,7 @@ pub(crate) const CREATE: About = About::new(
 .problems(&[404, 409, 410, 422]);
 
 /// `POST /api/internal/generations`: runs a tool.
-pub(crate) async fn create(asker: Asker, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn create(asker: Asker, mount: Mount, request: Request) -> Result<Response, Problem> {
     let key = idempotency_key(request.headers())?;
     let wanted: NewGeneration = body::read_json(request).await?;
     let tool = asker.caller.resolve(&wanted.tool_id)?;
@@ -111,11 +112,9 @@ pub(crate) async fn create(asker: Asker, request: Request) -> Result<Response, P
         .with_notify(told);
     let task = asker.caller.run(request).await?;
     frame::about(task.task_id);
-    let place = HeaderValue::from_str(&format!("/api/internal/generations/{}", task.task_id));
+    let place = format!("/api/internal/generations/{}", task.task_id);
     let mut response = (StatusCode::CREATED, Json(Generation::of(task)?)).into_response();
-    if let Ok(place) = place {
-        response.headers_mut().insert(header::LOCATION, place);
-    }
+    mount.locate(&mut response, &place);
     Ok(response)
 }
 

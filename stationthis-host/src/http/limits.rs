@@ -15,7 +15,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::http::problem::Problem;
 
-/// Callers whose state is held: a few more than there can be keys. Those that ask nothing are forgotten first.
+/// Callers whose state is held: a few more than there can be keys. Of an application's own callers there may be more:
+/// those that ask nothing are forgotten then, and begin anew.
 const CALLERS_MAX: usize = crate::keys::KEYS_MAX + 24;
 
 /// Failed authentications of all clients together, a minute: more are answered 429, so that a client that is set up

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -13,6 +13,7 @@ use stationthis_core::station::Caller;
 
 use crate::http::about::{Answer, LOCATION};
 use crate::http::body;
+use crate::http::mount::Mount;
 use crate::http::problem::Problem;
 
 /// What a name in a path leads to.
@@ -55,12 +56,13 @@ pub(crate) async fn tool_at(
         return Ok(Named::Tool(tool));
     }
     // Taken first: a client that is still writing when it is answered often never sees the answer.
-    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    let (mount, query) = (Mount::of(request.extensions()), request.uri().query());
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
     body::read(std::mem::take(request), body::RUN_BODY_BYTES_MAX).await?;
     let slug = tool.definition().slug.clone();
-    let location = format!("{parent}/{slug}{query}");
-    let place = HeaderValue::from_str(&location).ok();
-    let mut response = (StatusCode::PERMANENT_REDIRECT, Json(Moved { slug, location })).into_response();
-    response.headers_mut().extend(place.map(|place| (header::LOCATION, place)));
+    let place = format!("{parent}/{slug}{query}");
+    let moved = Moved { slug, location: mount.path(&place) };
+    let mut response = (StatusCode::PERMANENT_REDIRECT, Json(moved)).into_response();
+    mount.locate(&mut response, &place);
     Ok(Named::Moved(response))
 }

@@ -2,6 +2,7 @@
 //!
 //! Its schemas are JSON Schema 2020-12, which is what schemars gives and what tools have.
 
+mod embedded;
 mod operation;
 mod tool;
 
@@ -23,6 +24,7 @@ use stationthis_core::station::Caller;
 use crate::http::about::{About, Answer};
 use crate::http::asker::Asker;
 use crate::http::etag;
+use crate::http::mount::Mount;
 use crate::http::openapi::operation::Describer;
 use crate::http::problem::Problem;
 use crate::http::router::Face;
@@ -74,7 +76,11 @@ pub fn document(tools: &[ToolView]) -> Value {
 
 /// The document as bytes, kept as long as the catalogue and the prices are the same.
 #[derive(Debug, Default)]
-pub(crate) struct OpenApi(Mutex<Option<Arc<Made>>>);
+pub(crate) struct OpenApi {
+    /// Does the application around know callers, so that they have no keys?
+    keyless: bool,
+    made: Mutex<Option<Arc<Made>>>,
+}
 
 #[derive(Debug)]
 struct Made {
@@ -83,13 +89,13 @@ struct Made {
     tag: String,
 }
 
-/// The catalogue's number, and the card that each provider's first tool has its price from: cards are taken over a
-/// moment after the tools.
+/// The catalogue's number, the card that each provider's first tool has its price from (cards are taken over a moment
+/// after the tools), and where the router stands.
 #[derive(Debug, PartialEq, Eq)]
-struct Stamp(u64, Vec<Option<String>>);
+struct Stamp(u64, Vec<Option<String>>, Mount);
 
 impl Stamp {
-    fn of(caller: &Caller) -> Self {
+    fn of(caller: &Caller, mount: Mount) -> Self {
         let snapshot = caller.tools();
         let first =
             |provider: &ProviderId| snapshot.tools().iter().find(|tool| tool.definition().provider_id == *provider);
@@ -97,21 +103,30 @@ impl Stamp {
             let rate = caller.rate(first(&provider.provider_id)?).ok()?;
             Some(rate.card_hash)
         });
-        Self(snapshot.revision(), cards.collect())
+        Self(snapshot.revision(), cards.collect(), mount)
     }
 }
 
 impl OpenApi {
-    fn get(&self, caller: &Caller) -> Result<Arc<Made>, Problem> {
-        let of = Stamp::of(caller);
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    pub(crate) fn new(keyless: bool) -> Self {
+        Self { keyless, made: Mutex::default() }
+    }
+
+    fn get(&self, caller: &Caller, mount: Mount) -> Result<Arc<Made>, Problem> {
+        let of = Stamp::of(caller, mount);
+        let kept = self.made.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(made) = kept.filter(|made| made.of == of) {
             return Ok(made);
         }
         // Two at once make it twice: cheaper than holding others up behind a lock.
-        let body = etag::json(&document(&ToolView::all(caller)))?;
+        let mut document = document(&ToolView::all(caller));
+        embedded::place(&mut document, &of.2);
+        if self.keyless {
+            embedded::leave_keys_out(&mut document);
+        }
+        let body = etag::json(&document)?;
         let made = Arc::new(Made { of, tag: etag::tag_of(&body), body });
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&made));
+        *self.made.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&made));
         Ok(made)
     }
 }
@@ -129,7 +144,12 @@ pub(crate) const SHOW: About =
         .tagged();
 
 /// `GET /api/internal/openapi.json`.
-pub(crate) async fn show(State(face): State<Face>, asker: Asker, headers: HeaderMap) -> Result<Response, Problem> {
-    let made = face.openapi.get(&asker.caller)?;
+pub(crate) async fn show(
+    State(face): State<Face>,
+    asker: Asker,
+    mount: Mount,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let made = face.openapi.get(&asker.caller, mount)?;
     Ok(etag::prepared(&headers, made.body.clone(), &made.tag))
 }

@@ -21,6 +21,7 @@ use crate::housekeeping::Backups;
 use crate::http::cors::{self, Origin};
 use crate::http::frame::{self, RequestTimes};
 use crate::http::health::HostId;
+use crate::http::identify::Identify;
 use crate::http::limits::CallerLimits;
 use crate::http::openapi::OpenApi;
 use crate::http::problem::Problem;
@@ -46,8 +47,10 @@ const INTERNAL_ADMIN: &str = "/api/internal/admin";
 pub struct HttpConfig {
     /// Who the operator's requests act for.
     pub caller: CallerId,
-    /// The operator's key. Without one, the operator is whoever asks from this machine.
+    /// The operator's key. Without one, the operator is whoever asks from this machine; with [`Self::identify`], nobody.
     pub api_key: Option<Secret>,
+    /// What knows callers, in an application with users of its own. Without it their API keys do.
+    pub identify: Option<Arc<dyn Identify>>,
     /// What each caller may ask.
     pub callers: CallerLimits,
     /// How long requests may take.
@@ -73,6 +76,7 @@ impl HttpConfig {
         Self {
             caller,
             api_key: None,
+            identify: None,
             callers: CallerLimits::default(),
             server: ServerLimits::default(),
             backups: None,
@@ -88,6 +92,14 @@ impl HttpConfig {
     #[must_use]
     pub fn with_api_key(mut self, key: Option<Secret>) -> Self {
         self.api_key = key;
+        self
+    }
+
+    /// For an application that knows its users itself, whom it names as callers: their API keys open nothing then, and
+    /// without [`Self::with_api_key`] nobody is the operator, from this machine neither.
+    #[must_use]
+    pub fn with_identify(mut self, identify: Arc<dyn Identify>) -> Self {
+        self.identify = Some(identify);
         self
     }
 
@@ -178,8 +190,10 @@ impl FromRef<Face> for Station {
 /// Webhooks and health need no key: a webhook carries its own token. Request ids, time limits, body limits and the
 /// writing of problems are inside, and so is the answer to unknown paths.
 ///
-/// Merge it into a router of yours that has no fallback of its own. Do not nest it: the paths in its answers (`Location`,
-/// `instance`) have no prefix.
+/// Nest it in a router of yours, under a path without variables, or merge it into one that has no fallback of its own.
+/// Nested, the paths in its answers (`Location`, `instance`, the `servers` of the OpenAPI document) begin with that path;
+/// the station's `public_url` must end in it, or webhooks go astray. A proxy that cuts a path off before the application
+/// is not seen.
 pub fn router(station: Station, config: &HttpConfig) -> Router {
     let keys = Arc::new(ApiKeys::new(station.clone()));
     let gate = Arc::new(auth::Gate::new(station.clone(), Arc::clone(&keys), config));
@@ -195,7 +209,7 @@ pub fn router(station: Station, config: &HttpConfig) -> Router {
     let (files, outputs) = (config.files.clone(), config.outputs.clone());
     let host_id = HostId(config.host_id.clone());
     let upload_time = files.as_ref().map_or(Duration::ZERO, files::upload_time);
-    let openapi = Arc::default();
+    let openapi = Arc::new(OpenApi::new(config.identify.is_some()));
     let face = Face { station, keys, backups, metrics, files, outputs, openapi, host_id };
     let times = RequestTimes::new(&config.server, upload_time);
     surround(all, face, &config.server, times, &config.cors_origins)

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, Request};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -16,6 +16,7 @@ use crate::http::about::{self, About, Answer, Header, LOCATION, PREFER, PREFEREN
 use crate::http::asker::Asker;
 use crate::http::body;
 use crate::http::frame;
+use crate::http::mount::Mount;
 use crate::http::named::{self, MOVED, Named};
 use crate::http::problem::Problem;
 use crate::http::query::WaitQuery;
@@ -85,7 +86,7 @@ const TASK_HEADERS: &[Header] = &[LOCATION, PREFERENCE_APPLIED];
 
 /// `POST /api/internal/run/{workflow_name}`.
 pub(crate) async fn run(asker: Asker, Path(name): Path<String>, mut request: Request) -> Result<Response, Problem> {
-    let wait = Wait::of(request.uri(), request.headers())?;
+    let (wait, mount) = (Wait::of(request.uri(), request.headers())?, Mount::of(request.extensions()));
     let key = idempotency_key(request.headers())?;
     // Before anything is accepted: a refusal means that nothing was.
     let _place = wait.duration().map(|_| asker.wait()).transpose()?;
@@ -104,7 +105,7 @@ pub(crate) async fn run(asker: Asker, Path(name): Path<String>, mut request: Req
     if let Some(wait) = wait.duration().filter(|_| !task.is_terminal()) {
         task = asker.caller.wait(task.task_id, wait).await?;
     }
-    Ok(wait.tell(answer(&task)))
+    Ok(wait.tell(answer(&task, &mount)))
 }
 
 pub(crate) const QUOTE_TOOL: About = About::new(
@@ -125,12 +126,10 @@ pub(crate) async fn quote(asker: Asker, Path(name): Path<String>, mut request: R
 }
 
 /// 200 for a task that has ended, 202 for one that goes on; its place is in `Location`.
-fn answer(task: &TaskRecord) -> Response {
+fn answer(task: &TaskRecord, mount: &Mount) -> Response {
     let status = if task.is_terminal() { StatusCode::OK } else { StatusCode::ACCEPTED };
     let mut response = (status, Json(task)).into_response();
-    if let Ok(place) = HeaderValue::from_str(&format!("/api/internal/tasks/{}", task.task_id)) {
-        response.headers_mut().insert(header::LOCATION, place);
-    }
+    mount.locate(&mut response, &format!("/api/internal/tasks/{}", task.task_id));
     response
 }
 

@@ -2,13 +2,14 @@
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use stationthis_core::Timestamp;
 
 use crate::http::about::{About, Answer, LOCATION};
 use crate::http::asker::Asker;
 use crate::http::body;
+use crate::http::mount::Mount;
 use crate::http::problem::Problem;
 use crate::http::router::Face;
 use crate::user_events::{NewUserEvent, UserEvent, UserEvents};
@@ -19,14 +20,17 @@ pub(crate) const RECORD: About =
         .problems(&[422]);
 
 /// `POST /api/internal/events`.
-pub(crate) async fn record(State(face): State<Face>, asker: Asker, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn record(
+    State(face): State<Face>,
+    asker: Asker,
+    mount: Mount,
+    request: Request,
+) -> Result<Response, Problem> {
     let event: NewUserEvent = body::read_json(request).await?;
     let event = UserEvents::new(face.station).record(asker.id()?, event, Timestamp::now()).await?;
-    let place = HeaderValue::from_str(&format!("/api/internal/events/{}", event.event_id));
+    let place = format!("/api/internal/events/{}", event.event_id);
     let mut response = (StatusCode::CREATED, Json(event)).into_response();
-    if let Ok(place) = place {
-        response.headers_mut().insert(header::LOCATION, place);
-    }
+    mount.locate(&mut response, &place);
     Ok(response)
 }
 

@@ -11,6 +11,7 @@ use stationthis_core::webhook::WebhookRequest;
 use crate::http::about::{About, Answer};
 use crate::http::body;
 use crate::http::frame;
+use crate::http::mount::Mount;
 use crate::http::problem::Problem;
 
 /// It is durable.
@@ -30,7 +31,8 @@ pub(crate) async fn receive(State(station): State<Station>, request: Request) ->
     let received_at = Timestamp::now();
     let method = request.method().as_str().to_owned();
     let uri = request.uri();
-    let (path, query) = (uri.path().to_owned(), uri.query().unwrap_or_default().to_owned());
+    let path = Mount::of(request.extensions()).path(uri.path());
+    let query = uri.query().unwrap_or_default().to_owned();
     // Values that are no text are left out: signatures are ASCII.
     let headers = request.headers().iter();
     let headers = headers.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));

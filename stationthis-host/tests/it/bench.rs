@@ -1,5 +1,7 @@
 //! A host in this process, over a temporary folder.
 
+use axum::Router;
+use axum::routing::get;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use stationthis_comfydeploy::sim::{SimConfig, SimTiming};
@@ -47,15 +49,30 @@ impl Bench {
     }
 
     pub async fn over(config: Config, dir: TempDir, service: Service, key: Option<&'static str>) -> Self {
+        Self::within("", config, dir, service, key, |face| face).await
+    }
+
+    /// In another application, below a path of its; at the root where that is empty.
+    pub async fn within(
+        path: &str,
+        config: Config,
+        dir: TempDir,
+        service: Service,
+        key: Option<&'static str>,
+        with: impl FnOnce(HttpConfig) -> HttpConfig,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
+        let base = format!("http://{}{path}", listener.local_addr().unwrap());
         let app = App::start(&config, service, Some(base.clone())).await.unwrap();
         let face = HttpConfig::new(caller_id().unwrap()).with_api_key(key.map(Secret::new));
         let face = face.with_host_id(app.host_id().unwrap().into());
         let face = face.with_caller_limits(config.caller_limits()).with_backups(app.backups().clone());
         let face = face.with_files(app.files().clone()).with_outputs(app.outputs());
         let face = face.with_cors_origins(config.cors_origins.clone());
-        let router = http::router(app.station().clone(), &face);
+        let face = with(face);
+        let api = http::router(app.station().clone(), &face);
+        let around = || Router::new().route("/", get(async || "home")).fallback(async || "lost");
+        let router = if path.is_empty() { api } else { around().nest(path, api) };
         let stop = CancellationToken::new();
         let server = tokio::spawn(http::server::serve(listener, router, face.server, stop.clone(), SHUTDOWN_GRACE));
         Self { base, http: client(), app, dir, key, stop, server }

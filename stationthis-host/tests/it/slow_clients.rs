@@ -25,7 +25,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// A server that has not closed by then never will.
 const NEVER: Duration = Duration::from_secs(3600);
 
-/// The routes of a station at rest, and one with a large answer.
+/// The routes of a station at rest, below `/ai` too, and one with a large answer.
 async fn serve(limits: ServerLimits) -> SocketAddr {
     serve_with(limits, None).await
 }
@@ -36,7 +36,8 @@ async fn serve_with(limits: ServerLimits, files: Option<Files>) -> SocketAddr {
     let config = HttpConfig::new(CallerId::new("local").unwrap()).with_server_limits(limits);
     let config = files.into_iter().fold(config, HttpConfig::with_files);
     let router = http::router(station, &config);
-    let router = Router::new().route("/large", get(|| async { vec![b'x'; LARGE_BYTES] })).merge(router);
+    let large = get(|| async { vec![b'x'; LARGE_BYTES] });
+    let router = Router::new().route("/large", large).nest("/ai", router.clone()).merge(router);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(server::serve(listener, router, limits, CancellationToken::new(), SECOND));
@@ -174,27 +175,29 @@ async fn a_file_may_come_slowly_but_not_for_ever() {
     let limits = FileLimits::new(16 << 20, 16 << 20, NEVER);
     let files = Files::open(dir.path(), limits, Timestamp::now()).unwrap();
     let address = serve_with(ServerLimits::default(), Some(files)).await;
-    let head = |length: usize| {
+    let head = |below: &str, length: usize| {
         format!(
-            "POST /api/internal/files HTTP/1.1\r\nhost: localhost\r\ncontent-type: multipart/form-data; boundary=x\r\n\
+            "POST {below}/api/internal/files HTTP/1.1\r\nhost: localhost\r\ncontent-type: multipart/form-data; boundary=x\r\n\
              content-length: {length}\r\n\r\n"
         )
     };
     let begin =
         [b"--x\r\ncontent-disposition: form-data; name=\"file\"\r\n\r\n".as_slice(), crate::files::PNG].concat();
     let end = b"\r\n--x--\r\n";
-    let began = Instant::now();
-    let mut client = connect(address, &head(begin.len() + 30 + end.len())).await;
-    client.write_all(&begin).await.unwrap();
-    for _ in 0..30 {
-        sleep(10 * SECOND).await;
-        client.write_all(b"a").await.unwrap();
+    for below in ["", "/ai"] {
+        let began = Instant::now();
+        let mut client = connect(address, &head(below, begin.len() + 30 + end.len())).await;
+        client.write_all(&begin).await.unwrap();
+        for _ in 0..30 {
+            sleep(10 * SECOND).await;
+            client.write_all(b"a").await.unwrap();
+        }
+        client.write_all(end).await.unwrap();
+        let mut answer = [0; 12];
+        tokio::time::timeout(NEVER, client.read_exact(&mut answer)).await.expect("an answer").unwrap();
+        assert_eq!((&answer, began.elapsed().as_secs() >= 300), (b"HTTP/1.1 201", true), "{below}");
     }
-    client.write_all(end).await.unwrap();
-    let mut answer = [0; 12];
-    tokio::time::timeout(NEVER, client.read_exact(&mut answer)).await.expect("an answer").unwrap();
-    assert_eq!((&answer, began.elapsed().as_secs() >= 300), (b"HTTP/1.1 201", true));
-    let mut client = connect(address, &head(10_000)).await;
+    let mut client = connect(address, &head("", 10_000)).await;
     client.write_all(&begin).await.unwrap();
     let (answer, took) = dribble(client, b"a", 10 * SECOND).await;
     assert!(answer.starts_with("HTTP/1.1 504"), "{answer}");

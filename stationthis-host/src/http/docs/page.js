@@ -8,6 +8,9 @@ const el = (name, attributes = {}, ...children) => {
 };
 const text = value => JSON.stringify(value, null, 2);
 
+// What stands before this page's path stands before all others.
+const before = location.pathname.replace(/\/docs$/, "");
+
 let api = {};
 
 async function ask(method, path, body, more = {}) {
@@ -15,7 +18,7 @@ async function ask(method, path, body, more = {}) {
   const key = at("key").value.trim();
   if (key) headers.Authorization = `Bearer ${key}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  return fetch(path, { method, headers, body, redirect: "follow", cache: "no-store" });
+  return fetch(before + path, { method, headers, body, redirect: "follow", cache: "no-store" });
 }
 
 // What a reference stands for, as deep as a reader wants to look.

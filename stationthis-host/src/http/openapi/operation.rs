@@ -168,11 +168,12 @@ pub(super) fn tags() -> Value {
 }
 
 pub(super) const TOOLS: &str = "tools";
+pub(super) const OPERATOR: &str = "operator";
 
 fn tag(route: &Route) -> &'static str {
     let first = route.path.trim_start_matches("/api/internal/").split('/').next().unwrap_or_default();
     match (route.scope, first) {
-        (Scope::Operator, _) => "operator",
+        (Scope::Operator, _) => OPERATOR,
         (Scope::Provider, _) => "webhooks",
         (_, "tools" | "run" | "quote") => TOOLS,
         (_, "tasks" | "generations" | "events") => "tasks",
