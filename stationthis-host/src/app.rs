@@ -251,6 +251,16 @@ pub(crate) fn guard(config: &Config) -> Guard {
 
 /// The bot of the configuration.
 fn telegram(config: &Config, outputs: Outputs, files: Files, public_url: Option<&str>) -> Result<Option<Telegram>> {
+    let Some(telegram) = telegram_config(config, public_url)? else { return Ok(None) };
+    Telegram::new(telegram, outputs, files).map(Some).map_err(|error| match error.kind() {
+        ErrorKind::InvalidInput => Error::new(ErrorKind::InvalidInput, "read configuration")
+            .with_message(format!("telegram.token (TELEGRAM_BOT_TOKEN): {}", error.message().unwrap_or_default())),
+        _ => error,
+    })
+}
+
+/// The bot that is configured, if one is.
+pub(crate) fn telegram_config(config: &Config, public_url: Option<&str>) -> Result<Option<TelegramConfig>> {
     let settings = &config.telegram;
     let Some(token) = settings.token.clone() else { return Ok(None) };
     if settings.webhook && public_url.is_none() {
@@ -263,7 +273,7 @@ fn telegram(config: &Config, outputs: Outputs, files: Files, public_url: Option<
         .with_allowed(settings.allowed.iter().copied())
         .with_webhook_base(base)
         .with_limits(settings.limits);
-    Telegram::new(telegram, outputs, files).map(Some)
+    Ok(Some(telegram))
 }
 
 /// The providers of a service, and the simulator where it is one.

@@ -25,7 +25,7 @@ pub use key_files::{CallbackKeysArgs, FolderArgs, KeyAction, WebhooksAction, Web
 #[derive(Debug, Parser)]
 #[command(name = "stationthis", version, propagate_version = true, max_term_width = 100)]
 pub struct Cli {
-    /// A configuration file (TOML); its keys are those of config.default.toml.
+    /// A configuration file (TOML); docs/operate/settings.md has its keys.
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Where tasks and the catalogue are kept.

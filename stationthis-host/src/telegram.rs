@@ -195,11 +195,27 @@ impl Telegram {
     }
 }
 
+/// The name that the bot of a configuration has at Telegram; changes nothing there.
+///
+/// # Errors
+/// `InvalidInput` for a token that is none, `Unauthorized` for one that Telegram does not know, `Unavailable` when
+/// Telegram cannot be reached.
+pub async fn bot_name(config: &TelegramConfig) -> Result<String> {
+    bot_number(&config.token)?;
+    match BotApi::new(&config.api_url, config.token.clone())?.me().await {
+        Ok(me) => Ok(me.username),
+        Err(error) if matches!(error.code(), Some(401 | 404)) => Err(updates::unknown(&error)),
+        Err(error) => {
+            Err(Error::new(ErrorKind::Unavailable, "ask Telegram for the bot").with_message(error.to_string()))
+        }
+    }
+}
+
 /// The number that a token begins with: `123456:ABC…`.
 fn bot_number(token: &Secret) -> Result<String> {
     let refused = || {
         Error::new(ErrorKind::InvalidInput, "take Telegram token")
-            .with_message("A Telegram token is a number, a colon and letters.")
+            .with_message("A Telegram token is a number, a colon and letters, as @BotFather gives it.")
     };
     let (number, rest) = token.expose().split_once(':').ok_or_else(refused)?;
     let plain = rest.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')) && !rest.is_empty();

@@ -80,7 +80,8 @@ struct Journal {
 }
 
 impl JournalStore {
-    /// Opens a journal, or begins one. `memory` is an empty store. One process at a time has it open.
+    /// Opens a journal, or begins one. One process at a time has it open. `memory` is an empty store, with the same limits
+    /// each time: what was refused then must be refused when it is replayed.
     ///
     /// # Errors
     /// `StoreUnavailable` when the file cannot be read or another process has it; `Corrupt` for a line that is no write.
@@ -96,7 +97,10 @@ impl JournalStore {
             line.clear();
         }
         // A line without its end was never acknowledged: whoever wrote it died on the way.
-        file.set_len(end).map_err(unavailable)?;
+        file.set_len(end).and_then(|()| file.sync_all()).map_err(unavailable)?;
+        // A new file is there after a power cut when its folder is.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(unavailable)?;
         Ok(Self { memory, journal: Mutex::new(Journal { file, end: Some(end) }) })
     }
 
@@ -110,7 +114,8 @@ impl JournalStore {
 
 impl Journal {
     fn append(&mut self, entry: &Entry) -> Result<()> {
-        let mut line = serde_json::to_vec(entry).map_err(unavailable)?;
+        let mut line =
+            serde_json::to_vec(entry).map_err(|e| Error::new(ErrorKind::Corrupt, "write journal").with_source(e))?;
         line.push(b'\n');
         let end = self.end.take().ok_or_else(|| unavailable("an earlier write could not be undone"))?;
         let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
@@ -318,6 +323,7 @@ impl TaskStore for JournalStore {
 mod tests {
     use std::sync::Arc;
 
+    use stationthis_core::testkit::campaign::{OpenStore, Scenario, play_over};
     use stationthis_core::testkit::{ScriptedProvider, StoreFixture};
     use stationthis_core::{RunRequest, Station, TaskStatus};
 
@@ -361,5 +367,23 @@ mod tests {
         drop(station);
         assert_eq!(std::fs::read(&path).unwrap(), whole, "half a line is cut off");
         assert_eq!(provider.script().calls.submit, 1);
+    }
+
+    /// Stations that die at random writes, over a journal that is opened again each time.
+    #[test]
+    fn whole_stations_die_and_lose_nothing() {
+        for seed in 1..=6 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("journal");
+            let open: OpenStore = Arc::new(move || {
+                let path = path.clone();
+                Box::pin(async move {
+                    let store: Arc<dyn TaskStore> = Arc::new(JournalStore::open(&path, MemoryStore::new()).await?);
+                    Ok(store)
+                })
+            });
+            let outcome = play_over(&Scenario::hostile(seed, 8), open).unwrap();
+            assert!(outcome.violations.is_empty(), "{:?}", outcome.violations);
+        }
     }
 }

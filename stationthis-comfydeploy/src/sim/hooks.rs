@@ -25,8 +25,8 @@ struct HookBody {
     outputs: Vec<RawOutput>,
 }
 
-/// The longest a webhook is held back to be overtaken.
-const MAX_HOLD: Duration = Duration::from_millis(300);
+/// The longest a webhook is held back to be overtaken: longer than a busy machine takes to come to the next one.
+const MAX_HOLD: Duration = Duration::from_secs(1);
 
 /// Deliveries pending at a time, waiting ones included; more are lost. Bounds the memory that a receiver
 /// which never answers can cost.

@@ -17,7 +17,7 @@ pub struct Misbehaviour {
     pub hooks_lost: f64,
     /// Probability that a webhook is sent twice (recordings: exact duplicates occur).
     pub hooks_duplicated: f64,
-    /// Probability that a webhook is held back until the run's next one has been sent, at most 0.3 s
+    /// Probability that a webhook is held back until the run's next one has been sent, at most 1 s
     /// (§5.5: no ordering; recordings classic_success).
     pub hooks_reordered: f64,
     /// The first webhook arrives before the answer to the queue call (§3.6: the dispatch happens inside it).

@@ -50,7 +50,7 @@ pub(crate) async fn refresh(engine: &Engine) -> Result<RefreshOutcome> {
 pub(crate) async fn run(engine: Arc<Engine>) {
     loop {
         if let Err(error) = refresh(&engine).await {
-            tracing::warn!(%error, "the catalogue could not be refreshed; the last good one is served");
+            tracing::warn!(%error, "the catalogue could not be refreshed; what was known before is served, if anything was");
         }
         tokio::select! {
             () = engine.closed.cancelled() => return,

@@ -52,7 +52,7 @@ pub async fn doctor(flags: &Flags, args: &DoctorArgs) -> anyhow::Result<()> {
     let checks = match Config::from_env(flags) {
         Ok(config) => checks::all(&config, args.sim).await,
         Err(error) => {
-            let rest = ["folder", "store", "custody", "service", "prices", "public url"];
+            let rest = ["folder", "store", "custody", "service", "prices", "telegram", "public url"];
             let skipped = rest.map(|name| Check::new(name, Outcome::Skipped, "There is no configuration to go by."));
             [Check::failed("config", &error)].into_iter().chain(skipped).collect()
         }

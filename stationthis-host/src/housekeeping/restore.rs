@@ -63,6 +63,8 @@ pub async fn restore(data: &DataDir, backup: &Path, force: bool, now: Timestamp)
     } else {
         None
     };
+    #[cfg(unix)]
+    give_to_owner_of(data.path(), &part).map_err(|e| failed(&part, e))?;
     fs::rename(&part, &database).map_err(|e| failed(&database, e))?;
     // The renames are durable with their folder.
     File::open(data.path()).and_then(|folder| folder.sync_all()).map_err(|e| failed(data.path(), e))?;
@@ -96,6 +98,17 @@ fn copy(from: &Path, to: &Path) -> io::Result<Timestamp> {
     io::copy(&mut from, &mut to)?;
     to.sync_all()?;
     Ok(Timestamp::from_micros(i64::try_from(written.as_micros()).unwrap_or(i64::MAX)))
+}
+
+/// The host that serves the folder may be another user than the one who restores: root, often.
+#[cfg(unix)]
+fn give_to_owner_of(folder: &Path, file: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let (folder, of) = (fs::metadata(folder)?, fs::metadata(file)?);
+    if (folder.uid(), folder.gid()) == (of.uid(), of.gid()) {
+        return Ok(());
+    }
+    chown(file, Some(folder.uid()), Some(folder.gid()))
 }
 
 /// What an attempt before this one left, or this one leaves.

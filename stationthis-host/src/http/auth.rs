@@ -60,6 +60,9 @@ impl Gate {
                 Ok(Asker::caller(self.station.as_caller(key.caller), limits))
             }
             // A host without a key of its own too: who shows a key means to be the one whose it is.
+            None if token.is_empty() => {
+                self.refuse("The API key is empty. Where no key is needed, leave out `Authorization`.")
+            }
             None => self.refuse("The API key is wrong, or it has ended."),
         }
     }

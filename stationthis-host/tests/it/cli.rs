@@ -207,14 +207,14 @@ async fn a_doctor_finds_what_is_wrong() {
     let alone = beside(dir.path(), &["doctor", "--sim", "--json"]).await;
     assert_eq!(
         outcomes(&alone),
-        "config=ok folder=ok store=ok custody=ok service=ok prices=warning public url=warning"
+        "config=ok folder=ok store=ok custody=ok service=ok prices=warning telegram=ok public url=warning"
     );
     assert_eq!(alone.status.code(), Some(0));
     // Without a key nothing is known of the service.
     let keyless = beside(dir.path(), &["doctor", "--json"]).await;
     assert_eq!(
         outcomes(&keyless),
-        "config=ok folder=ok store=ok custody=ok service=failed prices=skipped public url=warning"
+        "config=ok folder=ok store=ok custody=ok service=failed prices=skipped telegram=ok public url=warning"
     );
     assert_eq!(keyless.status.code(), Some(1));
     std::fs::write(dir.path().join("bad.toml"), "lisen = 1\n").unwrap();

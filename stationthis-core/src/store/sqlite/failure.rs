@@ -63,9 +63,10 @@ fn classify(error: &rusqlite::Error) -> (ErrorKind, Retry, Option<&'static str>)
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
             unavailable(Retry::Backoff, "Another program holds the database locked.")
         }
-        Some(ErrorCode::CannotOpen) => {
-            unavailable(Retry::Backoff, "The database file cannot be opened: does its directory exist?")
-        }
+        Some(ErrorCode::CannotOpen) => unavailable(
+            Retry::Backoff,
+            "The database file cannot be opened: does its directory exist, and may this user read and write it?",
+        ),
         Some(ErrorCode::OutOfMemory) => unavailable(Retry::Backoff, "There is no memory left for the database."),
         Some(ErrorCode::DatabaseCorrupt) => {
             (ErrorKind::Corrupt, Retry::Never, Some("The database is damaged; restore it from a backup."))

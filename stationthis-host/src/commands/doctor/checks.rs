@@ -10,6 +10,7 @@ use crate::app::{self, Service, data_folder};
 use crate::config::{Config, Unpriced};
 use crate::data_dir::{DataDir, database_in};
 use crate::outgoing::GuardedClient;
+use crate::telegram;
 
 /// The most unpriced tools that are named.
 const NAMED_MAX: usize = 5;
@@ -22,6 +23,7 @@ pub(super) async fn all(config: &Config, sim: bool) -> Vec<Check> {
     checks.push(store(config, sim, &folder).await);
     checks.push(custody(config, sim).await);
     checks.extend(service(config, sim).await);
+    checks.push(bot(config).await);
     checks.push(public_url::check(config, sim, folder.ok()).await);
     checks
 }
@@ -130,6 +132,24 @@ fn answer(provider: &ProviderStatus, tools: usize) -> Check {
             let more = if rest.is_empty() { String::new() } else { format!(" ({} more)", rest.len()) };
             Check::new("service", Outcome::Warning, format!("{answered} It is odd that: {first}{more}"))
         }
+    }
+}
+
+/// Whether Telegram knows the bot, and whether anybody may speak to it.
+async fn bot(config: &Config) -> Check {
+    let name = "telegram";
+    let telegram = match app::telegram_config(config, config.public_url.as_deref()) {
+        Ok(Some(telegram)) => telegram,
+        Ok(None) => return Check::new(name, Outcome::Ok, "There is no bot: telegram.token is not set."),
+        Err(error) => return Check::failed(name, &error),
+    };
+    match telegram::bot_name(&telegram).await {
+        Ok(bot) if telegram.allowed.is_empty() => {
+            let message = format!("Telegram knows @{bot}, which serves no chat yet: telegram.allowed is empty.");
+            Check::new(name, Outcome::Warning, message)
+        }
+        Ok(bot) => Check::new(name, Outcome::Ok, format!("Telegram knows @{bot}.")),
+        Err(error) => Check::failed(name, &error),
     }
 }
 
