@@ -1,13 +1,13 @@
 //! HTTP to the service: bearer token, time limits, bounded bodies, and retries of reads only.
 
 use crate::config::Timeouts;
-use crate::error::{Operation, classify, too_large, unanswered, unreadable};
-use backon::{ExponentialBuilder, Retryable};
-use bytes::{Bytes, BytesMut};
+use crate::error::{Operation, classify};
+use bytes::Bytes;
+use reqwest::RequestBuilder;
 use reqwest::header::RETRY_AFTER;
-use reqwest::{RequestBuilder, Response};
 use serde::de::DeserializeOwned;
-use stationthis_core::{Error, ErrorKind, Result, Retry, Secret};
+use stationthis_core::{Result, Secret};
+use stationthis_http::{is_passing, refusal, repeated};
 use std::time::Duration;
 
 /// The largest answer that is not a list: a run with hundreds of outputs has some hundred KiB.
@@ -19,11 +19,7 @@ pub(crate) const PAGE_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// How much of a refusal is read: enough for every sentence and list of problems.
 const REFUSAL_BYTES_MAX: usize = 64 * 1024;
 
-/// How often a read is repeated: enough for a restart of one of the service's processes, little enough to let the
-/// caller's own policy rule.
-const READ_REPEATS: usize = 2;
-
-/// The pause before the first repetition; the next is twice as long. Both with jitter.
+/// The pause before the first repetition of a read; the next is twice as long.
 const READ_PAUSE: Duration = Duration::from_millis(200);
 
 /// The connection to one account.
@@ -57,10 +53,7 @@ impl Client {
             let request = self.http.get(self.url(path)).query(query).timeout(timeout);
             self.send(operation, request, limit, &[]).await
         };
-        let pauses =
-            ExponentialBuilder::default().with_min_delay(READ_PAUSE).with_max_times(READ_REPEATS).with_jitter();
-        // A time-out is not repeated: the caller has waited long enough.
-        once.retry(pauses).when(|e| e.kind() == ErrorKind::Unavailable && e.retry() == Retry::Backoff).await
+        repeated(READ_PAUSE, is_passing, once).await
     }
 
     /// Reads a small JSON document.
@@ -71,7 +64,7 @@ impl Client {
         query: &[(&str, String)],
     ) -> Result<T> {
         let body = self.read(operation, path, query, ANSWER_BYTES_MAX).await?;
-        serde_json::from_slice(&body).map_err(|e| unreadable(operation, 200, e))
+        serde_json::from_slice(&body).map_err(|e| operation.call().unreadable(200, e))
     }
 
     /// Sends a JSON document, once. `secrets` are cut from errors.
@@ -114,7 +107,7 @@ impl Client {
     ) -> Result<()> {
         let request = self.http.put(url).body(bytes).timeout(self.timeouts.upload);
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
-        let answer = request.send().await.map_err(|e| unanswered(operation, e))?;
+        let answer = request.send().await.map_err(|e| operation.call().unanswered(e))?;
         let status = answer.status().as_u16();
         if answer.status().is_success() { Ok(()) } else { Err(classify(operation, status, None, b"", &[])) }
     }
@@ -127,18 +120,13 @@ impl Client {
         secrets: &[&str],
     ) -> Result<Bytes> {
         let request = request.bearer_auth(self.key.expose());
-        let answer = request.send().await.map_err(|e| unanswered(operation, e))?;
+        let answer = request.send().await.map_err(|e| operation.call().unanswered(e))?;
         let status = answer.status();
         if status.is_success() {
-            return match body(operation, answer, limit).await {
-                Ok((bytes, true)) => Ok(bytes),
-                Ok((_, false)) => Err(too_large(operation, status.as_u16(), limit)),
-                Err(error) => Err(error),
-            };
+            return operation.call().body(answer, limit).await;
         }
         let pause = answer.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok()).map(str::to_owned);
-        // The status is what counts; a refusal that breaks off is read as far as it came.
-        let refusal = body(operation, answer, REFUSAL_BYTES_MAX).await.map(|(bytes, _)| bytes).unwrap_or_default();
+        let refusal = refusal(answer, REFUSAL_BYTES_MAX).await;
         let mut all = vec![self.key.expose()];
         all.extend_from_slice(secrets);
         Err(classify(operation, status.as_u16(), pause.as_deref(), &refusal, &all))
@@ -149,19 +137,4 @@ impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client").field("base_url", &self.base_url).finish_non_exhaustive()
     }
-}
-
-/// The body up to `limit` bytes, and whether that was all of it.
-async fn body(operation: Operation, mut answer: Response, limit: usize) -> Result<(Bytes, bool), Error> {
-    let status = answer.status().as_u16();
-    let mut all = BytesMut::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|e| unanswered(operation, e).with_http(status, ""))? {
-        let room = limit.saturating_sub(all.len());
-        if chunk.len() > room {
-            all.extend_from_slice(chunk.get(..room).unwrap_or_default());
-            return Ok((all.freeze(), false));
-        }
-        all.extend_from_slice(&chunk);
-    }
-    Ok((all.freeze(), true))
 }

@@ -5,6 +5,7 @@ use crate::pricing;
 use crate::provider::ComfyDeploy;
 use serde::{Deserialize, Serialize};
 use stationthis_core::{Error, ErrorKind, ProviderId, Result, Secret};
+use stationthis_http::client_builder;
 use std::time::Duration;
 
 /// Where the service is, when nothing else is said.
@@ -124,7 +125,7 @@ impl ComfyDeployBuilder {
     /// Uses a client of the embedder's: its proxy, its TLS roots, its connection limits.
     ///
     /// It must neither follow redirects nor retry, or a submission may be sent twice:
-    /// `redirect(Policy::none())`, `retry(reqwest::retry::never())`.
+    /// `redirect(Policy::none())`, `retry(reqwest::retry::never())`, as `stationthis_http::client_builder` has them.
     #[cfg(feature = "reqwest-client")]
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http = Some(client);
@@ -191,11 +192,9 @@ fn checked_base(text: &str) -> Result<String> {
 
 /// Neither redirects nor retries: either could send a submission twice.
 fn client(connect_timeout: Duration) -> Result<reqwest::Client> {
-    reqwest::Client::builder()
+    client_builder()
         .user_agent(concat!("stationthis-comfydeploy/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(connect_timeout)
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
         .build()
         .map_err(|e| Error::new(ErrorKind::Unexpected, "configure ComfyDeploy").with_source(e.without_url()))
 }

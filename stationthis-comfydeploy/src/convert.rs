@@ -4,6 +4,7 @@ use crate::outputs;
 use crate::wire::run::Run;
 use stationthis_core::task::report::{Progress, RunReport, RunStatus, RunTimes};
 use stationthis_core::{Result, RunId};
+use stationthis_http::one_line;
 
 /// The longest `live_status` that is kept, in characters: it names a node's class.
 const LIVE_STATUS_CHARS_MAX: usize = 200;
@@ -20,7 +21,7 @@ pub(crate) fn report(run: Run) -> Result<RunReport> {
     let raw: String = run.status.chars().take(STATUS_CHARS_MAX).collect();
     let mut report = RunReport::new(RunId::new(run.id)?, status, raw);
     report.progress = run.progress.and_then(Progress::from_fraction);
-    report.live_status = run.live_status.map(|text| crate::error::shortened(&text, LIVE_STATUS_CHARS_MAX));
+    report.live_status = run.live_status.map(|text| one_line(&text, LIVE_STATUS_CHARS_MAX));
     report.outputs = outputs::convert(&run.outputs);
     report.times = RunTimes {
         created_at: run.created_at,

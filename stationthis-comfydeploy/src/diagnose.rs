@@ -5,7 +5,7 @@ mod reason;
 use crate::cancel::escaped;
 use crate::client::Client;
 use crate::details::EndpointDetails;
-use crate::error::{Operation, unreadable};
+use crate::error::Operation;
 use crate::wire::run_row::{LogLine, RunRow};
 use serde_json::value::RawValue;
 use stationthis_core::Result;
@@ -60,7 +60,7 @@ async fn find_row(client: &Client, workflow: &str, run: &str) -> Result<Option<R
             ("with_inputs", "false".to_owned()),
         ];
         let body = client.read(OPERATION, &path, &query, PAGE_BYTES_MAX).await?;
-        let rows: Vec<&RawValue> = serde_json::from_slice(&body).map_err(|e| unreadable(OPERATION, 200, e))?;
+        let rows: Vec<&RawValue> = serde_json::from_slice(&body).map_err(|e| OPERATION.call().unreadable(200, e))?;
         let read = rows.iter().filter_map(|row| serde_json::from_str::<RunRow>(row.get()).ok());
         if let Some(found) = read.into_iter().find(|row| row.id == run) {
             return Ok(Some(found));

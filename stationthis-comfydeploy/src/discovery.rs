@@ -16,7 +16,7 @@ mod tool;
 
 use crate::client::Client;
 use crate::config::ComfyDeployConfig;
-use crate::error::{Operation, unreadable};
+use crate::error::Operation;
 use crate::pricing;
 use choose::Workflows;
 use stationthis_core::cost::RateCard;
@@ -175,5 +175,5 @@ async fn prices(client: &Client) -> Result<(RateCard, Vec<String>)> {
     let operation = Operation::ReadPrices;
     let limit = crate::client::ANSWER_BYTES_MAX;
     let body = client.read(operation, "/platform/gpu-pricing", &[], limit).await?;
-    pricing::card(&body).map_err(|e| unreadable(operation, 200, e))
+    pricing::card(&body).map_err(|e| operation.call().unreadable(200, e))
 }

@@ -2,11 +2,11 @@
 
 use crate::client::Client;
 use crate::details::EndpointDetails;
-use crate::error::{Operation, unreadable};
+use crate::error::Operation;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use stationthis_core::provider::{Submission, SubmitRequest};
-use stationthis_core::{Effect, Result, RunId};
+use stationthis_core::{Result, RunId};
 
 const OPERATION: Operation = Operation::Submit;
 
@@ -41,7 +41,6 @@ pub(crate) async fn submit(client: &Client, request: &SubmitRequest) -> Result<S
     let secrets: &[&str] = &url.map_or([""], |url| [url]);
     let path = "/run/deployment/queue";
     let answer = client.post_json(OPERATION, path, &body, client.timeouts.submit, secrets).await?;
-    let answer: QueueAnswer =
-        serde_json::from_slice(&answer).map_err(|e| unreadable(OPERATION, 200, e).with_effect(Effect::Unknown))?;
+    let answer: QueueAnswer = serde_json::from_slice(&answer).map_err(|e| OPERATION.call().unreadable(200, e))?;
     Ok(Submission::new(answer.run_id))
 }

@@ -1,7 +1,7 @@
 //! Giving files to the service.
 
 use crate::client::Client;
-use crate::error::{Operation, unreadable};
+use crate::error::Operation;
 use crate::times;
 use reqwest::multipart::{Form, Part};
 use serde::Deserialize;
@@ -50,7 +50,7 @@ async fn by_form(client: &Client, file: UploadFile) -> Result<String> {
     })?;
     let answer = client.post_form(OPERATION, "/file/upload", Form::new().part("file", part)).await;
     let answer = answer.map_err(|error| refusal(error, &name))?;
-    let answer: FormAnswer = serde_json::from_slice(&answer).map_err(|e| unreadable(OPERATION, 200, e))?;
+    let answer: FormAnswer = serde_json::from_slice(&answer).map_err(|e| OPERATION.call().unreadable(200, e))?;
     Ok(answer.file_url)
 }
 

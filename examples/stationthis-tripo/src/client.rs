@@ -2,26 +2,22 @@
 //! only.
 
 use crate::config::Timeouts;
-use crate::error::{Answer, Operation, classify, too_large, unanswered, unreadable};
+use crate::error::{Answer, Operation, classify};
 use crate::wire::Envelope;
-use backon::{ExponentialBuilder, Retryable};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use reqwest::RequestBuilder;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
-use reqwest::{RequestBuilder, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stationthis_core::{Error, Result, Retry, Secret};
+use stationthis_http::{refusal, repeated, scrub};
 use std::time::Duration;
 
 /// The largest answer: a task with its inputs and a few dozen URLs has some kilobytes.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
-/// How often a read is repeated: enough for a restart of one of the service's processes, little enough to let the
-/// caller's own policy rule.
-const READ_REPEATS: usize = 2;
-
-/// The pause before the first repetition; the next is twice as long. Both with jitter. Tripo wants a task read once a
-/// second at most.
+/// The pause before the first repetition of a read; the next is twice as long. Tripo wants a task read once a second
+/// at most.
 const READ_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest id of an answer that is kept in an error.
@@ -51,11 +47,9 @@ impl Client {
             let request = self.http.get(self.url(path)).timeout(self.timeouts.read);
             self.send(operation, request).await
         };
-        let pauses =
-            ExponentialBuilder::default().with_min_delay(READ_PAUSE).with_max_times(READ_REPEATS).with_jitter();
         // Those that mean a restart. One that names a pause is for the caller to wait for.
         let passing = |e: &Error| matches!(e.http_status(), Some(502..=504)) && e.retry() == Retry::Backoff;
-        once.retry(pauses).when(passing).await
+        repeated(READ_PAUSE, passing, once).await
     }
 
     /// Sends a JSON document, once.
@@ -83,7 +77,7 @@ impl Client {
     /// may name the URL.
     pub(crate) async fn put_presigned(&self, operation: Operation, url: &str, bytes: Bytes) -> Result<()> {
         let request = self.http.put(url).header(CONTENT_TYPE, "application/octet-stream").body(bytes);
-        let answer = request.timeout(self.timeouts.upload).send().await.map_err(|e| unanswered(operation, e))?;
+        let answer = request.timeout(self.timeouts.upload).send().await.map_err(|e| operation.call().unanswered(e))?;
         if answer.status().is_success() {
             return Ok(());
         }
@@ -91,7 +85,7 @@ impl Client {
     }
 
     async fn send<T: DeserializeOwned>(&self, operation: Operation, request: RequestBuilder) -> Result<T> {
-        let answer = request.bearer_auth(self.key.expose()).send().await.map_err(|e| unanswered(operation, e))?;
+        let answer = request.bearer_auth(self.key.expose()).send().await.map_err(|e| operation.call().unanswered(e))?;
         let status = answer.status().as_u16();
         let header = |headers: &HeaderMap, name: &str| {
             headers.get(name).and_then(|value| value.to_str().ok()).map(|text| self.without_key(text))
@@ -99,14 +93,10 @@ impl Client {
         let pause = header(answer.headers(), RETRY_AFTER.as_str());
         let trace = header(answer.headers(), "x-tripo-trace-id").or_else(|| header(answer.headers(), "x-request-id"));
         let read = if answer.status().is_success() {
-            match body(operation, answer).await {
-                Ok((bytes, true)) => self.opened(operation, status, pause.as_deref(), &bytes),
-                Ok((_, false)) => Err(too_large(operation, status, ANSWER_BYTES_MAX)),
-                Err(error) => Err(error),
-            }
+            let body = operation.call().body(answer, ANSWER_BYTES_MAX).await;
+            body.and_then(|bytes| self.opened(operation, status, pause.as_deref(), &bytes))
         } else {
-            // The status is what counts; a refusal that breaks off is read as far as it came.
-            let refusal = body(operation, answer).await.map(|(bytes, _)| bytes).unwrap_or_default();
+            let refusal = refusal(answer, ANSWER_BYTES_MAX).await;
             Err(self.refused(operation, status, pause.as_deref(), &refusal))
         };
         read.map_err(|error| match trace {
@@ -123,12 +113,12 @@ impl Client {
         pause: Option<&str>,
         bytes: &Bytes,
     ) -> Result<T> {
-        let envelope: Envelope = serde_json::from_slice(bytes).map_err(|e| unreadable(operation, status, e))?;
+        let envelope: Envelope = serde_json::from_slice(bytes).map_err(|e| operation.call().unreadable(status, e))?;
         if envelope.code.is_some_and(|code| code != 0) {
             return Err(self.refused(operation, status, pause, bytes));
         }
         let data = envelope.data.as_deref().map_or("null", |data| data.get());
-        serde_json::from_str(data).map_err(|e| unreadable(operation, status, e))
+        serde_json::from_str(data).map_err(|e| operation.call().unreadable(status, e))
     }
 
     fn refused(&self, operation: Operation, status: u16, retry_after: Option<&str>, body: &[u8]) -> Error {
@@ -137,7 +127,7 @@ impl Client {
     }
 
     fn without_key(&self, text: &str) -> String {
-        text.replace(self.key.expose(), "[cut]")
+        scrub(text, &[self.key.expose()])
     }
 }
 
@@ -145,19 +135,4 @@ impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client").field("base_url", &self.base_url).finish_non_exhaustive()
     }
-}
-
-/// The body up to its limit, and whether that was all of it.
-async fn body(operation: Operation, mut answer: Response) -> Result<(Bytes, bool), Error> {
-    let status = answer.status().as_u16();
-    let mut all = BytesMut::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|e| unanswered(operation, e).with_http(status, ""))? {
-        let room = ANSWER_BYTES_MAX.saturating_sub(all.len());
-        if chunk.len() > room {
-            all.extend_from_slice(chunk.get(..room).unwrap_or_default());
-            return Ok((all.freeze(), false));
-        }
-        all.extend_from_slice(&chunk);
-    }
-    Ok((all.freeze(), true))
 }

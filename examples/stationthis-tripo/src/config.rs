@@ -7,6 +7,7 @@ use crate::provider::Tripo;
 use crate::webhook::WebhookSecrets;
 use serde::{Deserialize, Serialize};
 use stationthis_core::{Error, ErrorKind, Price, ProviderId, Result, Secret};
+use stationthis_http::client_builder;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -125,7 +126,7 @@ impl TripoBuilder {
     /// Uses a client of the embedder's: its proxy, its TLS roots, its connection limits.
     ///
     /// It must neither follow redirects nor retry, or a submission may be sent twice:
-    /// `redirect(Policy::none())`, `retry(reqwest::retry::never())`.
+    /// `redirect(Policy::none())`, `retry(reqwest::retry::never())`, as `stationthis_http::client_builder` has them.
     #[cfg(feature = "reqwest-client")]
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http = Some(client);
@@ -192,11 +193,9 @@ fn checked_base(text: &str) -> Result<String> {
 
 /// Neither redirects nor retries: either could send a submission twice.
 fn http(connect_timeout: Duration) -> Result<reqwest::Client> {
-    reqwest::Client::builder()
+    client_builder()
         .user_agent(concat!("stationthis-tripo/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(connect_timeout)
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
         .build()
         .map_err(|e| Error::new(ErrorKind::Unexpected, "configure Tripo").with_source(e.without_url()))
 }

@@ -1,12 +1,12 @@
 //! From the service's tasks to reports.
 
-use crate::error::shortened;
 use crate::outputs;
 use crate::wire::Task;
 use rust_decimal::Decimal;
 use stationthis_core::cost::{Unit, Usage, UsageBasis};
 use stationthis_core::task::report::{Progress, RunReport, RunStatus, RunTimes};
 use stationthis_core::{Error, ErrorKind, FailureRecord, Result, RunId, Timestamp};
+use stationthis_http::one_line;
 
 /// The longest unknown status word that is kept, in characters.
 const STATUS_CHARS_MAX: usize = 64;
@@ -71,11 +71,11 @@ fn usage(status: RunStatus, credits: Option<Decimal>) -> Option<Usage> {
 /// The code is shown and not read: 2018 means two things, by two pages.
 fn failure(task: &Task, word: &str) -> FailureRecord {
     let fault = task.fault();
-    let code = fault.code.map(|code| format!(" (code {})", shortened(&code, STATUS_CHARS_MAX))).unwrap_or_default();
+    let code = fault.code.map(|code| format!(" (code {})", one_line(&code, STATUS_CHARS_MAX))).unwrap_or_default();
     let ended = if word == "banned" { "Tripo's moderation ended the run" } else { "The run failed" };
     match fault.message {
         Some(message) => {
-            let message = shortened(&message, REASON_CHARS_MAX);
+            let message = one_line(&message, REASON_CHARS_MAX);
             FailureRecord::new("runFailed", format!("{ended}{code}: {message}")).with_detail(message)
         }
         None => FailureRecord::new("runFailed", format!("{ended}{code}.")),

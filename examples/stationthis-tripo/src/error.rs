@@ -1,8 +1,8 @@
-//! What the service's refusals mean: one `classify` for every answer, and one for answers that never came.
+//! What the service's refusals mean: one `classify` for every answer. `stationthis_http` says what a lost one means.
 
 use serde::Deserialize;
 use stationthis_core::{Effect, Error, ErrorKind, Retry};
-use std::time::Duration;
+use stationthis_http::{Call, one_line, retry_after};
 
 use crate::wire::lenient;
 
@@ -26,6 +26,11 @@ impl Operation {
         }
     }
 
+    /// What a lost answer to it means.
+    pub(crate) const fn call(self) -> Call {
+        Call { service: "Tripo", operation: self.name(), changes: self.changes() }
+    }
+
     /// Whether it changes something at the service, so that a lost answer leaves a doubt.
     const fn changes(self) -> bool {
         matches!(self, Self::Submit | Self::Upload)
@@ -34,9 +39,6 @@ impl Operation {
 
 /// How much of the service's own sentence goes into ours.
 const MESSAGE_CHARS_MAX: usize = 300;
-
-/// The longest pause a `Retry-After` may ask for: beyond an hour it is a mistake of a proxy.
-const RETRY_AFTER_MAX_S: u64 = 3600;
 
 /// An answer that is a refusal.
 #[derive(Clone, Copy, Debug)]
@@ -92,13 +94,13 @@ const fn usual_status(code: i64) -> Option<u16> {
     }
 }
 
-fn kind(operation: Operation, status: u16, code: Option<i64>, retry_after: Option<&str>) -> (ErrorKind, Retry) {
+fn kind(operation: Operation, status: u16, code: Option<i64>, pause: Option<&str>) -> (ErrorKind, Retry) {
     match (status, code) {
-        (429, Some(2000)) => (ErrorKind::AtCapacity, pause(retry_after)),
+        (429, Some(2000)) => (ErrorKind::AtCapacity, retry_after(pause)),
         // Uploads are counted by the minute (ten, by one page), so a burst meets this for longer than a few attempts
         // last: its tasks wait as those do that find no room.
-        (429, _) if operation == Operation::Upload => (ErrorKind::AtCapacity, pause(retry_after)),
-        (429, _) => (ErrorKind::RateLimited, pause(retry_after)),
+        (429, _) if operation == Operation::Upload => (ErrorKind::AtCapacity, retry_after(pause)),
+        (429, _) => (ErrorKind::RateLimited, retry_after(pause)),
         (413, _) | (400, Some(2021 | 2022)) => (ErrorKind::TooLarge, Retry::Never),
         (400 | 422, _) => (ErrorKind::InvalidInput, Retry::Never),
         (401, _) => (ErrorKind::Unauthorized, Retry::Never),
@@ -107,7 +109,7 @@ fn kind(operation: Operation, status: u16, code: Option<i64>, retry_after: Optio
         (404, Some(2001)) if operation == Operation::Submit => (ErrorKind::InvalidInput, Retry::Never),
         (404, _) => (ErrorKind::NotFound, Retry::Never),
         (408 | 504, _) => (ErrorKind::Timeout, Retry::Backoff),
-        (503, _) => (ErrorKind::Unavailable, pause(retry_after)),
+        (503, _) => (ErrorKind::Unavailable, retry_after(pause)),
         (500..=599, _) => (ErrorKind::Unavailable, Retry::Backoff),
         _ => (ErrorKind::Unexpected, Retry::Never),
     }
@@ -120,60 +122,7 @@ fn sentence(status: u16, refusal: &Refusal) -> String {
     if said.is_empty() {
         format!("Tripo answered {status}{code}.")
     } else {
-        format!("Tripo answered {status}{code}: {}", shortened(&said.join("; "), MESSAGE_CHARS_MAX))
-    }
-}
-
-fn pause(retry_after: Option<&str>) -> Retry {
-    let seconds = retry_after.and_then(|text| text.trim().parse::<u64>().ok());
-    seconds.map_or(Retry::Backoff, |s| Retry::After(Duration::from_secs(s.min(RETRY_AFTER_MAX_S))))
-}
-
-/// The error for a request that got no answer, or not a whole one.
-///
-/// Only a connection that was never made proves that nothing happened. The URL is cut from the source: presigned ones are
-/// secrets.
-pub(crate) fn unanswered(operation: Operation, error: reqwest::Error) -> Error {
-    let kind = if error.is_timeout() { ErrorKind::Timeout } else { ErrorKind::Unavailable };
-    let unsent = error.is_connect() || error.is_builder();
-    let effect = if unsent || !operation.changes() { Effect::No } else { Effect::Unknown };
-    let message = match (error.is_connect(), error.is_timeout()) {
-        (true, _) => "Tripo cannot be reached.",
-        (false, true) => "Tripo did not answer in time.",
-        (false, false) => "The connection to Tripo broke.",
-    };
-    Error::new(kind, operation.name())
-        .with_message(message)
-        .with_retry(Retry::Backoff)
-        .with_effect(effect)
-        .with_source(error.without_url())
-}
-
-/// The error for an answer that is not what the service sends (a proxy's page, a new format).
-pub(crate) fn unreadable(operation: Operation, status: u16, error: serde_json::Error) -> Error {
-    Error::new(ErrorKind::Corrupt, operation.name())
-        .with_message("Tripo's answer cannot be read.")
-        .with_retry(Retry::Backoff)
-        .with_effect(if operation.changes() { Effect::Unknown } else { Effect::No })
-        .with_http(status, "")
-        .with_source(error)
-}
-
-/// The error for an answer beyond its limit.
-pub(crate) fn too_large(operation: Operation, status: u16, limit: usize) -> Error {
-    Error::new(ErrorKind::TooLarge, operation.name())
-        .with_message("Tripo's answer is larger than its limit.")
-        .with_context("limit_bytes", limit)
-        .with_effect(if operation.changes() { Effect::Unknown } else { Effect::No })
-        .with_http(status, "")
-}
-
-/// The first `max` characters, on one line.
-pub(crate) fn shortened(text: &str, max: usize) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(max) {
-        Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
-        None => line,
+        format!("Tripo answered {status}{code}: {}", one_line(&said.join("; "), MESSAGE_CHARS_MAX))
     }
 }
 

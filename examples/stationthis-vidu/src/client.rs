@@ -1,14 +1,14 @@
 //! HTTP to the service: its own kind of token, time limits, bounded bodies, and retries of reads only.
 
 use crate::config::{API_PATH, Timeouts};
-use crate::error::{Operation, classify, too_large, unanswered, unreadable};
-use backon::{ExponentialBuilder, Retryable};
-use bytes::{Bytes, BytesMut};
+use crate::error::{Operation, classify};
+use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderValue, RETRY_AFTER};
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::{Method, RequestBuilder};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use stationthis_core::{ErrorKind, Result, Retry, Secret};
+use stationthis_core::{ErrorKind, Result, Secret};
+use stationthis_http::{is_passing, refusal, repeated};
 use std::time::Duration;
 
 /// The largest answer: a task echoes its prompt, and some kilobytes of addresses.
@@ -17,11 +17,7 @@ const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How much of a refusal is read: enough for every sentence.
 const REFUSAL_BYTES_MAX: usize = 64 * 1024;
 
-/// How often a read is repeated: enough for a restart of one of the service's processes, little enough to let the
-/// caller's own policy rule.
-const READ_REPEATS: usize = 2;
-
-/// The pause before the first repetition; the next is twice as long. Both with jitter.
+/// The pause before the first repetition of a read; the next is twice as long.
 const READ_PAUSE: Duration = Duration::from_millis(200);
 
 /// The connection to one account.
@@ -51,12 +47,8 @@ impl Client {
     /// Reads a document. Repeated a little while the service is out of order: a read changes nothing.
     pub(crate) async fn read<T: DeserializeOwned>(&self, operation: Operation, url: &str) -> Result<T> {
         let once = || async { self.send(operation, self.http.get(url).timeout(self.timeouts.read), &[]).await };
-        let pauses =
-            ExponentialBuilder::default().with_min_delay(READ_PAUSE).with_max_times(READ_REPEATS).with_jitter();
-        // A time-out is not repeated: the caller has waited long enough.
-        let again = |e: &stationthis_core::Error| e.kind() == ErrorKind::Unavailable && e.retry() == Retry::Backoff;
-        let body = once.retry(pauses).when(again).await?;
-        serde_json::from_slice(&body).map_err(|e| unreadable(operation, e))
+        let body = repeated(READ_PAUSE, is_passing, once).await?;
+        serde_json::from_slice(&body).map_err(|e| operation.call().unreadable(200, e))
     }
 
     /// Sends a JSON document, once. `secrets` are cut from errors.
@@ -82,12 +74,12 @@ impl Client {
         bytes: Bytes,
     ) -> Result<String> {
         let request = self.http.put(url).header(CONTENT_TYPE, content_type).body(bytes).timeout(self.timeouts.upload);
-        let answer = request.send().await.map_err(|e| unanswered(operation, e))?;
+        let answer = request.send().await.map_err(|e| operation.call().unanswered(e))?;
         if !answer.status().is_success() {
             return Err(classify(operation, answer.status().as_u16(), None, b"", &[]));
         }
         let etag = answer.headers().get(ETAG).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        etag.ok_or_else(|| unreadable(operation, "the bucket's answer has no etag"))
+        etag.ok_or_else(|| operation.call().unreadable(200, "the bucket's answer has no etag"))
     }
 
     async fn send(&self, operation: Operation, request: RequestBuilder, secrets: &[&str]) -> Result<Bytes> {
@@ -98,17 +90,13 @@ impl Client {
                 .with_source(e)
         })?;
         token.set_sensitive(true);
-        let answer = request.header(AUTHORIZATION, token).send().await.map_err(|e| unanswered(operation, e))?;
+        let answer = request.header(AUTHORIZATION, token).send().await.map_err(|e| operation.call().unanswered(e))?;
         let status = answer.status();
         if status.is_success() {
-            return match body(operation, answer, ANSWER_BYTES_MAX).await? {
-                (bytes, true) => Ok(bytes),
-                (_, false) => Err(too_large(operation, status.as_u16(), ANSWER_BYTES_MAX)),
-            };
+            return operation.call().body(answer, ANSWER_BYTES_MAX).await;
         }
         let pause = answer.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok()).map(str::to_owned);
-        // The status is what counts; a refusal that breaks off is read as far as it came.
-        let refusal = body(operation, answer, REFUSAL_BYTES_MAX).await.map(|(bytes, _)| bytes).unwrap_or_default();
+        let refusal = refusal(answer, REFUSAL_BYTES_MAX).await;
         let mut all = vec![self.key.expose()];
         all.extend_from_slice(secrets);
         Err(classify(operation, status.as_u16(), pause.as_deref(), &refusal, &all))
@@ -119,19 +107,4 @@ impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client").field("host", &self.host).finish_non_exhaustive()
     }
-}
-
-/// The body up to `limit` bytes, and whether that was all of it.
-async fn body(operation: Operation, mut answer: Response, limit: usize) -> Result<(Bytes, bool)> {
-    let status = answer.status().as_u16();
-    let mut all = BytesMut::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|e| unanswered(operation, e).with_http(status, ""))? {
-        let room = limit.saturating_sub(all.len());
-        if chunk.len() > room {
-            all.extend_from_slice(chunk.get(..room).unwrap_or_default());
-            return Ok((all.freeze(), false));
-        }
-        all.extend_from_slice(&chunk);
-    }
-    Ok((all.freeze(), true))
 }

@@ -1,12 +1,13 @@
 //! From the service's tasks to reports.
 
-use crate::error::{Operation, shortened, unreadable};
+use crate::error::Operation;
 use crate::route::Route;
 use crate::wire::{Creation, Task};
 use stationthis_core::cost::{Unit, Usage, UsageBasis};
 use stationthis_core::task::output::{Output, OutputKind};
 use stationthis_core::task::report::{RunReport, RunStatus};
 use stationthis_core::{FailureRecord, Result, RunId, Timestamp};
+use stationthis_http::one_line;
 use std::time::Duration;
 
 /// How long an output's URL is counted on: the current page says 24 hours, an older copy of the same page one. A later
@@ -26,10 +27,10 @@ const CREATIONS_MAX: usize = 64;
 pub(crate) fn created(route: Route, task: &Task, spare_id: RunId, now: Timestamp) -> Result<RunReport> {
     const OPERATION: Operation = Operation::Submit;
     let id = match task.id() {
-        Some(id) => RunId::new(id).map_err(|e| unreadable(OPERATION, e))?,
+        Some(id) => RunId::new(id).map_err(|e| OPERATION.call().unreadable(200, e))?,
         // What is there already needs no name to be asked for by; the reply of this route is not documented in full.
         None if route.is_immediate() => spare_id,
-        None => return Err(unreadable(OPERATION, "it names no task")),
+        None => return Err(OPERATION.call().unreadable(200, "it names no task")),
     };
     let mut report = of_state(id, task);
     report.usage = usage(task);
@@ -37,7 +38,7 @@ pub(crate) fn created(route: Route, task: &Task, spare_id: RunId, now: Timestamp
         report.outputs = outputs(route, task, now);
         match report.status {
             RunStatus::Failed | RunStatus::Cancelled => {}
-            _ if report.outputs.is_empty() => return Err(unreadable(OPERATION, "it names no file")),
+            _ if report.outputs.is_empty() => return Err(OPERATION.call().unreadable(200, "it names no file")),
             // A file is the end, whatever the word for it, or none.
             _ => report.status = RunStatus::Succeeded,
         }
@@ -68,8 +69,8 @@ pub(crate) fn called_back(run: RunId, task: &Task) -> RunReport {
 /// `Corrupt` when it is no task.
 #[doc(hidden)]
 pub fn read_state(route: Route, body: &[u8], now: Timestamp) -> Result<RunReport> {
-    let task: Task = serde_json::from_slice(body).map_err(|e| unreadable(Operation::ReadTask, e))?;
-    let run = RunId::new(task.id().unwrap_or("1")).map_err(|e| unreadable(Operation::ReadTask, e))?;
+    let task: Task = serde_json::from_slice(body).map_err(|e| Operation::ReadTask.call().unreadable(200, e))?;
+    let run = RunId::new(task.id().unwrap_or("1")).map_err(|e| Operation::ReadTask.call().unreadable(200, e))?;
     Ok(queried(route, &run, &task, now))
 }
 
@@ -113,7 +114,7 @@ fn failure(error: Option<&str>) -> FailureRecord {
         "SystemThrottling" | "QuotaExceeded" | "TooManyRequests" => "Vidu had no room for the run.",
         _ => "The run failed at Vidu.",
     };
-    FailureRecord::new("runFailed", sentence).with_detail(shortened(error, WORD_CHARS_MAX))
+    FailureRecord::new("runFailed", sentence).with_detail(one_line(error, WORD_CHARS_MAX))
 }
 
 /// The credits that the service counted; fewer than none make no sense.

@@ -3,7 +3,7 @@
 use crate::client::Client;
 use crate::convert;
 use crate::details::EndpointDetails;
-use crate::error::{Operation, unreadable};
+use crate::error::Operation;
 use crate::wire::Task;
 use reqwest::Method;
 use serde_json::Value;
@@ -31,7 +31,7 @@ pub(crate) async fn submit(client: &Client, request: &SubmitRequest) -> Result<S
     let url = client.api(&format!("/{}", route.name()));
     let secrets: &[&str] = &[callback.unwrap_or_default()];
     let answer = client.write(OPERATION, Method::POST, &url, &body, client.timeouts.submit, secrets).await?;
-    let task: Task = serde_json::from_slice(&answer).map_err(|e| unreadable(OPERATION, e))?;
+    let task: Task = serde_json::from_slice(&answer).map_err(|e| OPERATION.call().unreadable(200, e))?;
     let spare_id = RunId::new(format!("{}-{}", route.name(), request.task_id))?;
     let report = convert::created(route, &task, spare_id, Timestamp::now())?;
     let mut submission = Submission::new(report.run_id.clone());

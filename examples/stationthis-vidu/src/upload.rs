@@ -2,7 +2,7 @@
 
 use crate::cancel::escaped;
 use crate::client::Client;
-use crate::error::{Operation, unreadable};
+use crate::error::Operation;
 use crate::wire::{UploadPlace, Uploaded};
 use reqwest::Method;
 use serde_json::json;
@@ -39,12 +39,12 @@ pub(crate) async fn upload(client: &Client, file: UploadFile) -> Result<Uploaded
     let timeout = client.timeouts.upload;
     let body = json!({ "scene": "vidu" });
     let answer = client.write(OPERATION, Method::POST, &client.files(""), &body, timeout, &[]).await?;
-    let place: UploadPlace = serde_json::from_slice(&answer).map_err(|e| unreadable(OPERATION, e))?;
-    let id = place.id.ok_or_else(|| unreadable(OPERATION, "it names no upload"))?;
+    let place: UploadPlace = serde_json::from_slice(&answer).map_err(|e| OPERATION.call().unreadable(200, e))?;
+    let id = place.id.ok_or_else(|| OPERATION.call().unreadable(200, "it names no upload"))?;
     let etag = client.put_presigned(OPERATION, &place.put_url, &content_type, file.bytes).await?;
     let url = client.files(&format!("/{}/finish", escaped(&id)));
     let body = json!({ "etag": etag });
     let answer = client.write(OPERATION, Method::PUT, &url, &body, timeout, &[]).await?;
-    let uploaded: Uploaded = serde_json::from_slice(&answer).map_err(|e| unreadable(OPERATION, e))?;
+    let uploaded: Uploaded = serde_json::from_slice(&answer).map_err(|e| OPERATION.call().unreadable(200, e))?;
     Ok(UploadedFile::new(uploaded.uri, Some(Timestamp::now().plus(UPLOAD_LIFE))))
 }

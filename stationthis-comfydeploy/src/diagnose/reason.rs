@@ -1,11 +1,11 @@
 //! From what the engine reported to a sentence.
 
-use crate::error::{scrub, shortened};
 use crate::wire::run::OutputRow;
 use crate::wire::run_row::{NodeTiming, Trouble};
 use serde_json::Value;
 use stationthis_core::FailureRecord;
 use stationthis_core::task::report::NodeTime;
+use stationthis_http::{one_line, scrub};
 
 /// The code of every failure read here.
 const CODE: &str = "runFailed";
@@ -61,7 +61,7 @@ fn refusal(error: &Value) -> Option<String> {
 pub(super) fn of_log(lines: &[&str], secrets: &[&str]) -> Option<FailureRecord> {
     let mut kept: Vec<String> = Vec::new();
     for line in lines.iter().rev().filter(|line| is_telling(line)).take(LOG_LINES_MAX) {
-        kept.push(shortened(&scrub(line, secrets), MESSAGE_CHARS_MAX));
+        kept.push(one_line(&scrub(line, secrets), MESSAGE_CHARS_MAX));
     }
     let last = kept.first()?.clone();
     kept.reverse();
@@ -91,8 +91,8 @@ fn clean(text: &str, secrets: &[&str]) -> String {
 }
 
 fn failure(message: &str, detail: &str) -> FailureRecord {
-    let record = FailureRecord::new(CODE, shortened(message, MESSAGE_CHARS_MAX));
-    record.with_detail(shortened(detail, DETAIL_CHARS_MAX))
+    let record = FailureRecord::new(CODE, one_line(message, MESSAGE_CHARS_MAX));
+    record.with_detail(one_line(detail, DETAIL_CHARS_MAX))
 }
 
 /// The time of each node, from the list that the worker posts at the end.

@@ -2,12 +2,13 @@
 
 use super::Warnings;
 use crate::client::{Client, PAGE_BYTES_MAX};
-use crate::error::{Operation, shortened, unreadable};
+use crate::error::Operation;
 use crate::wire::deployment::Deployment;
 use crate::wire::machine::Machine;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use stationthis_core::{Error, ErrorKind, Result};
+use stationthis_http::one_line;
 
 /// The most pages of one list: far beyond any account, but a list that never ends must not be read for ever.
 const PAGES_MAX: u32 = 2000;
@@ -111,21 +112,21 @@ pub(super) struct Page<T> {
 
 /// Reads the entries of a page; one that cannot be read is a warning.
 pub(super) fn parse<T: Entry>(list: &List, page: u32, body: &[u8], warnings: &mut Warnings) -> Result<Page<T>> {
-    let id = |entry: &T| shortened(entry.id(), REASON_CHARS_MAX);
+    let id = |entry: &T| one_line(entry.id(), REASON_CHARS_MAX);
     // Checked as text once, not string by string: a tenth of the reading.
-    let text = std::str::from_utf8(body).map_err(|e| unreadable(list.operation, 200, serde::de::Error::custom(e)))?;
+    let text = std::str::from_utf8(body).map_err(|e| list.operation.call().unreadable(200, e))?;
     // Nearly always every entry can be read, and then the text is gone over once.
     if let Ok(entries) = serde_json::from_str::<Vec<T>>(text) {
         let (first, last) = (entries.first().map(id), entries.last().map(id));
         return Ok(Page { length: entries.len(), first, last, entries });
     }
-    let raw: Vec<&RawValue> = serde_json::from_str(text).map_err(|e| unreadable(list.operation, 200, e))?;
+    let raw: Vec<&RawValue> = serde_json::from_str(text).map_err(|e| list.operation.call().unreadable(200, e))?;
     let mut entries = Vec::new();
     for (at, entry) in raw.iter().enumerate() {
         match serde_json::from_str(entry.get()) {
             Ok(entry) => entries.push(entry),
             Err(error) => {
-                let reason = shortened(&error.to_string(), REASON_CHARS_MAX);
+                let reason = one_line(&error.to_string(), REASON_CHARS_MAX);
                 let name = id_of(entry).unwrap_or_else(|| format!("entry {at} of page {page}"));
                 warnings.add(format!("{} of {} is left out, it cannot be read: {reason}.", name, list.path));
             }
@@ -142,7 +143,7 @@ fn id_of(entry: &RawValue) -> Option<String> {
         id: String,
     }
     let id: Id = serde_json::from_str(entry.get()).ok()?;
-    Some(shortened(&id.id, REASON_CHARS_MAX))
+    Some(one_line(&id.id, REASON_CHARS_MAX))
 }
 
 #[cfg(test)]
