@@ -63,10 +63,12 @@ pub(crate) fn classify(operation: Operation, status: u16, pause: Option<&str>, b
     let body = scrub(&String::from_utf8_lossy(body), secrets);
     let detail = Detail::read(&body);
     let (kind, retry) = kind(operation, status, &detail, pause);
-    // For a submission it is certain only where the service refuses before it hands the run to a machine.
+    // For a submission it is certain only where the service refuses before it hands the run to a machine: a classic
+    // machine's own status, whichever it is, comes with the sentence of after, and a 400 whose sentence cannot be read may.
+    let dispatched = detail.text.starts_with(AFTER_DISPATCH);
     let refused = match (operation, status) {
-        (Operation::Submit, 400) => !detail.text.starts_with(AFTER_DISPATCH),
-        (Operation::Submit, 401 | 403 | 404 | 422) => true,
+        (Operation::Submit, 400) => !dispatched && !detail.text.is_empty(),
+        (Operation::Submit, 401 | 403 | 404 | 422) => !dispatched,
         (Operation::Submit, _) => false,
         _ => status < 500 && status != 408,
     };
@@ -86,7 +88,7 @@ pub(crate) fn classify(operation: Operation, status: u16, pause: Option<&str>, b
 
 fn kind(operation: Operation, status: u16, detail: &Detail, pause: Option<&str>) -> (ErrorKind, Retry) {
     match status {
-        400 if detail.text.starts_with(AFTER_DISPATCH) => (ErrorKind::RunFailed, Retry::Never),
+        400..=499 if detail.text.starts_with(AFTER_DISPATCH) => (ErrorKind::RunFailed, Retry::Never),
         400 if operation == Operation::Upload && detail.text.contains("size exceeds") => {
             (ErrorKind::TooLarge, Retry::Never)
         }
@@ -121,8 +123,8 @@ struct Problem {
 impl Detail {
     fn read(body: &str) -> Self {
         let Ok(value) = serde_json::from_str::<Value>(body) else {
-            // Plain text is the service's, a page is a proxy's.
-            let text = if body.trim_start().starts_with('<') { "" } else { body.trim() };
+            // Plain text is the service's; a page is a proxy's, and JSON that cannot be read was cut.
+            let text = if body.trim_start().starts_with(['<', '{', '[']) { "" } else { body.trim() };
             return Self { text: text.to_owned(), problems: Vec::new() };
         };
         match value.get("detail").or_else(|| value.get("error")) {

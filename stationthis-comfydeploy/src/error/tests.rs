@@ -19,6 +19,14 @@ fn only_refusals_before_dispatch_prove_that_no_run_was_made() {
         (422, r#"{"detail":[]}"#, ErrorKind::InvalidInput, Effect::No),
         (400, r#"{"detail":"Invalid machine type"}"#, ErrorKind::InvalidInput, Effect::No),
         (400, r#"{"detail":"Error creating run: 400 Bad Request"}"#, ErrorKind::RunFailed, Effect::Unknown),
+        // A classic machine's own status, after the run was handed to it.
+        (401, r#"{"detail":"Error creating run: 401 Unauthorized"}"#, ErrorKind::RunFailed, Effect::Unknown),
+        (404, r#"{"detail":"Error creating run: 404 Not Found"}"#, ErrorKind::RunFailed, Effect::Unknown),
+        (422, r#"{"detail":"Error creating run: 422"}"#, ErrorKind::RunFailed, Effect::Unknown),
+        // The sentence that would tell cannot be read: broken off, cut at its limit, a proxy's page.
+        (400, "", ErrorKind::InvalidInput, Effect::Unknown),
+        (400, r#"{"detail":"Error creating run: 400 Bad"#, ErrorKind::InvalidInput, Effect::Unknown),
+        (400, "<html>bad</html>", ErrorKind::InvalidInput, Effect::Unknown),
         (500, r#"{"detail":"Error creating run: 500 Internal Server Error"}"#, ErrorKind::Unavailable, Effect::Unknown),
         (500, "Internal Server Error", ErrorKind::Unavailable, Effect::Unknown),
         (502, r#"{"detail":"Error creating run: 502 Bad Gateway"}"#, ErrorKind::Unavailable, Effect::Unknown),
