@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
@@ -13,6 +13,7 @@ use stationthis_core::{CallerId, ErrorKind, Timestamp};
 use subtle::ConstantTimeEq;
 
 use crate::http::asker::Asker;
+use crate::http::cors::Origin;
 use crate::http::identify::Identify;
 use crate::http::limits::Limits;
 use crate::http::problem::Problem;
@@ -35,6 +36,7 @@ pub(crate) struct Gate {
     operator_key: Option<[u8; 32]>,
     keys: Arc<ApiKeys>,
     identify: Option<Arc<dyn Identify>>,
+    origins: Vec<Origin>,
     limits: Limits,
 }
 
@@ -47,6 +49,7 @@ impl Gate {
             limits: Limits::new(config.callers, config.server.connections / 2),
             keys,
             identify: config.identify.clone(),
+            origins: config.cors_origins.clone(),
             station,
         }
     }
@@ -58,6 +61,7 @@ impl Gate {
             return operator();
         }
         if let Some(identify) = &self.identify {
+            self.check_site(request)?;
             // Who is refused here showed no key, so it is not counted as a wrong one.
             return Ok(self.caller(identify.caller(request).await?));
         }
@@ -75,6 +79,21 @@ impl Gate {
             }
             None => self.refuse("The API key is wrong, or it has ended."),
         }
+    }
+
+    /// A browser sends a user's cookies with whatever page asks: what changes something must come from a page of this
+    /// site, of a configured origin, or from no page. Browsers say where it is from.
+    fn check_site(&self, request: &Parts) -> Result<(), Problem> {
+        let origin = request.headers.get(header::ORIGIN);
+        let own = match request.headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
+            Some(site) => matches!(site, b"same-origin" | b"none"),
+            // Browsers of before 2023 say the origin alone.
+            None => origin.is_none_or(|origin| is_host(origin, &request.headers)),
+        };
+        if request.method.is_safe() || own || origin.is_some_and(|it| self.origins.iter().any(|known| known.is(it))) {
+            return Ok(());
+        }
+        Err(Problem::new(StatusCode::FORBIDDEN, ErrorKind::Forbidden, "A page of another site may not do that."))
     }
 
     fn caller(&self, id: CallerId) -> Asker {
@@ -130,6 +149,13 @@ fn check_local(headers: &HeaderMap, uri: &Uri) -> Result<(), Problem> {
     }
     let detail = "Without an API key, only requests from this machine and to it are answered: set STATIONTHIS_API_KEY.";
     Err(Problem::new(StatusCode::FORBIDDEN, ErrorKind::Forbidden, detail))
+}
+
+/// Is the page of the host that is asked?
+fn is_host(origin: &HeaderValue, headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let of_page = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+    host.is_some() && host == of_page
 }
 
 fn without_port(host: &str) -> &str {

@@ -36,6 +36,13 @@ impl FromStr for Origin {
     }
 }
 
+impl Origin {
+    /// Is it what a browser says in `Origin`?
+    pub(crate) fn is(&self, header: &HeaderValue) -> bool {
+        self.0 == header
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.to_str().unwrap_or_default())

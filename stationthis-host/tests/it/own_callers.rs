@@ -80,6 +80,34 @@ async fn users_are_callers_each_with_its_own_tasks() {
     bench.close().await;
 }
 
+/// A browser sends the cookie with a form of any page.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_site_changes_nothing() {
+    let bench = with_users(None).await;
+    let host = bench.base.split("://").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let own = format!("http://{host}");
+    for (headers, status) in [
+        (vec![("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")], 403),
+        (vec![("sec-fetch-site", "same-site"), ("origin", "https://blog.example.org")], 403),
+        (vec![("sec-fetch-site", "cross-site")], 403),
+        (vec![("origin", "https://evil.example")], 403),
+        (vec![("origin", "null")], 403),
+        (vec![("sec-fetch-site", "same-origin"), ("origin", &own)], 202),
+        (vec![("origin", &own)], 202),
+        (vec![("sec-fetch-site", "none")], 202),
+        (vec![], 202),
+    ] {
+        let ask = |method: &str, path: &str| {
+            let request = as_user(&bench, "ada", method, path);
+            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))
+        };
+        let run = ask("POST", "/api/internal/run/sdxl-portrait").body(r#"{ "inputs": { "prompt": "a fox" } }"#);
+        assert_eq!(answer(run).await.0.as_u16(), status, "{headers:?}");
+        assert_eq!(answer(ask("GET", "/api/internal/tasks")).await.0, 200, "it may look: browsers show it nothing");
+    }
+    bench.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_else_is_let_in_and_users_are_no_operators() {
     let bench = with_users(None).await;
