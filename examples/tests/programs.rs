@@ -105,3 +105,20 @@ fn three_services() {
         &["66 credit    0.330000000 reported", "20 credit    0.200000000 reported", "second", "providerRun", "total"],
     );
 }
+
+#[test]
+fn margin() {
+    let text = printed(env!("CARGO_BIN_EXE_margin"), &[], "");
+    // Some 0.45 s at 0.000337 are less than a cent, and a cent is the least.
+    check(&text, &["rate  0.0004044 USD a second: ", ", times 1.2", "cost  0.010000000 USD"]);
+}
+
+#[test]
+fn journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tasks.jsonl");
+    for starts in 1..=2 {
+        let text = printed(env!("CARGO_BIN_EXE_journal"), &[file.to_str().unwrap()], "");
+        assert_eq!(text.matches("completed").count(), starts, "{text}");
+    }
+}
