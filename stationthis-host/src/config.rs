@@ -1,15 +1,15 @@
 //! The host's configuration: defaults that are compiled in, a file, the environment, flags, each laid over the last.
 
 mod providers;
+mod values;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use stationthis_core::cost::DurationPolicy;
 use stationthis_core::{Error, ErrorKind, Result, Secret};
 use toml::{Table, Value};
@@ -18,11 +18,14 @@ use crate::custody::CustodyPlace;
 use crate::files::FileLimits;
 use crate::http::{CallerLimits, Origin};
 use crate::outgoing::AddressRange;
-use crate::outputs::OUTPUT_BYTES_MAX;
 use crate::telegram::Limits;
 
 pub use self::providers::ProviderSettings;
 pub(crate) use self::providers::refused as refused_provider;
+use self::values::{
+    absent_after, api_key, caller_mib, chats, deadline, file_mib, http_url, http_url_maybe, kept_h, list,
+    lookup_interval, output_mib, place, poll_interval, requests, secret, waits, yes_or_no,
+};
 
 /// Every setting with its default, as the text that `config.default.toml` holds.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
@@ -354,147 +357,6 @@ fn set(table: &mut Table, key: &str, text: &str) {
         at = below;
     }
     at.insert(key.to_owned(), value);
-}
-
-fn http_url<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<String, D::Error> {
-    let text = String::deserialize(from)?;
-    let url = url::Url::parse(&text).map_err(|e| serde::de::Error::custom(format!("{text:?} is no URL: {e}")))?;
-    let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-    if !matches!(url.scheme(), "http" | "https") || !plain || url.host().is_none() {
-        return Err(serde::de::Error::custom("an http or https URL is needed, without user, query or fragment"));
-    }
-    Ok(text.trim_end_matches('/').to_owned())
-}
-
-fn http_url_maybe<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<String>, D::Error> {
-    http_url(from).map(Some)
-}
-
-/// A list, or, as a variable has it, one text with commas.
-fn list<'de, D, T>(from: D) -> std::result::Result<Vec<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: FromStr<Err = Error>,
-{
-    let texts: Vec<String> = match Value::deserialize(from)? {
-        Value::String(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
-        Value::Array(list) => list.iter().map(|part| part.as_str().unwrap_or_default().to_owned()).collect(),
-        _ => return Err(serde::de::Error::custom("a list of texts is needed")),
-    };
-    let read =
-        |text: &String| text.parse().map_err(|e: Error| serde::de::Error::custom(e.message().unwrap_or_default()));
-    texts.iter().map(read).collect()
-}
-
-/// A list, or, as a variable has it, one text with commas.
-fn chats<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Vec<i64>, D::Error> {
-    let refused = || serde::de::Error::custom("a list of ids of chats is needed, which are whole numbers");
-    match Value::deserialize(from)? {
-        Value::String(text) => text.split(',').map(|id| id.trim().parse().map_err(|_| refused())).collect(),
-        Value::Array(list) => list.iter().map(|id| id.as_integer().ok_or_else(refused)).collect(),
-        _ => Err(refused()),
-    }
-}
-
-/// True or false, as itself or, as a variable has it, as text.
-fn yes_or_no<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<bool, D::Error> {
-    match Value::deserialize(from)? {
-        Value::Boolean(value) => Ok(value),
-        Value::String(text) if text == "true" => Ok(true),
-        Value::String(text) if text == "false" => Ok(false),
-        _ => Err(serde::de::Error::custom("true or false is needed")),
-    }
-}
-
-fn secret<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<Secret>, D::Error> {
-    let text = String::deserialize(from)?;
-    if text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(serde::de::Error::custom("a key is not empty and has no white space"));
-    }
-    Ok(Some(Secret::new(text)))
-}
-
-/// A list, or, as a variable has it, one text with commas.
-fn secrets<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Vec<Secret>, D::Error> {
-    let refused = || serde::de::Error::custom("a list of secrets is needed, none of them empty or with white space");
-    let texts: Vec<String> = match Value::deserialize(from)? {
-        Value::String(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
-        Value::Array(list) => list.iter().map(|part| part.as_str().unwrap_or_default().to_owned()).collect(),
-        _ => return Err(refused()),
-    };
-    let good = |text: &String| !text.is_empty() && !text.chars().any(|c| c.is_whitespace() || c.is_control());
-    if texts.iter().all(good) { Ok(texts.into_iter().map(Secret::new).collect()) } else { Err(refused()) }
-}
-
-fn api_key<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<Secret>, D::Error> {
-    let key = secret(from)?;
-    if key.as_ref().is_some_and(|key| key.expose().chars().count() < API_KEY_CHARS_MIN) {
-        return Err(serde::de::Error::custom("the API key needs 16 characters or more"));
-    }
-    Ok(key)
-}
-
-fn whole<'de, D: Deserializer<'de>>(from: D, min: u64, max: u64) -> std::result::Result<Option<u64>, D::Error> {
-    let refused = || serde::de::Error::custom(format!("a whole number from {min} to {max} is needed"));
-    let value = Value::deserialize(from)?;
-    let number = value.as_integer().and_then(|n| u64::try_from(n).ok()).ok_or_else(refused)?;
-    if (min..=max).contains(&number) { Ok(Some(number)) } else { Err(refused()) }
-}
-
-fn deadline<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<u64>, D::Error> {
-    // A week: longer than any run, and callback URLs stay valid as long.
-    whole(from, 1, 7 * 24 * 3600)
-}
-
-fn poll_interval<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<u64>, D::Error> {
-    whole(from, 100, 600_000)
-}
-
-fn lookup_interval<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<u64>, D::Error> {
-    // Each search reads a list and runs: more often is rude, and after ten minutes nobody waits any more.
-    whole(from, 100, 600_000)
-}
-
-fn absent_after<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<u64>, D::Error> {
-    // An hour: the default time in which a task has to start.
-    whole(from, 100, 3_600_000)
-}
-
-fn file_mib<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<u64, D::Error> {
-    // A file is in memory while it is given to its service; ComfyDeploy takes 250.
-    whole(from, 1, 250).map(Option::unwrap_or_default)
-}
-
-fn place<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<CustodyPlace>, D::Error> {
-    let text = String::deserialize(from)?;
-    text.parse().map(Some).map_err(|e: Error| serde::de::Error::custom(e.message().unwrap_or_default()))
-}
-
-fn output_mib<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<u64, D::Error> {
-    // No transfer through the host is longer.
-    whole(from, 1, OUTPUT_BYTES_MAX / MIB).map(Option::unwrap_or_default)
-}
-
-fn caller_mib<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<u64, D::Error> {
-    // A terabyte.
-    whole(from, 1, 1024 * 1024).map(Option::unwrap_or_default)
-}
-
-fn kept_h<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<u64, D::Error> {
-    // A month: these are inputs on their way, no archive.
-    whole(from, 1, 720).map(Option::unwrap_or_default)
-}
-
-fn requests<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<NonZeroU32, D::Error> {
-    // A million a minute is as good as no limit.
-    let number = whole(from, 1, 1_000_000)?.and_then(|number| NonZeroU32::new(u32::try_from(number).ok()?));
-    number.ok_or_else(|| serde::de::Error::custom("a whole number is needed"))
-}
-
-fn waits<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<usize, D::Error> {
-    // As many as there can be of all callers together.
-    let number = whole(from, 1, 1024)?.and_then(|number| usize::try_from(number).ok());
-    number.ok_or_else(|| serde::de::Error::custom("a whole number is needed"))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use stationthis_core::{Error, ErrorKind, Price, Result, Secret};
 
-use super::{http_url_maybe, secret, secrets};
+use super::values::{http_url_maybe, secret, secrets};
 
 /// One account of an outside service. Which settings its service takes, [`services`](crate::providers::services) knows.
 #[derive(Clone, Debug, Default, Deserialize)]
